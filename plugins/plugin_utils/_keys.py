@@ -32,6 +32,11 @@ DASHES = "-\u00ad\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63\uff0d"
 MASK = "XXXXX-XXXXX-XXXXX-XXXXX-"
 """What stands for the first twenty characters of a key; the last five follow."""
 
+NOT_SHOWN = "(not shown)"
+"""What stands for a secret that does not have the shape of a key."""
+
+SHORTEST_SECRET = 4
+
 _GROUP = "[0-9A-Za-z]{5}"
 _DASH = f"[{re.escape(DASHES)}]"
 
@@ -91,12 +96,19 @@ def parse_key(text: str) -> ProductKey:
     return ProductKey("-".join(groups).upper())
 
 
-def mask_keys(text: str) -> str:
+def mask_keys(text: str, secrets: t.Iterable[str] = ()) -> str:
     """Return the text with every product key in it reduced to its last five characters; see the top of this file for what counts as one.
 
-    A text without a key comes back as the same object.
+    secrets: values that are taken out whatever their shape, in any case, from SHORTEST_SECRET characters on: shorter ones would take
+    ordinary words along. A text with nothing to hide comes back as the same object.
     """
-    return _KEY.sub(_masked, text) if len(text) >= 25 else text
+    if len(text) >= 25:
+        text = _KEY.sub(_masked, text)
+    for secret in secrets:
+        # What has a key's shape is masked already, with its last five left to be read.
+        if len(secret) >= SHORTEST_SECRET and _KEY.search(secret) is None:
+            text = re.sub(re.escape(secret), NOT_SHOWN, text, flags=re.IGNORECASE)
+    return text
 
 
 def _masked(found: re.Match[str]) -> str:

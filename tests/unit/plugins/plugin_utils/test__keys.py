@@ -10,8 +10,8 @@ import string
 from collections.abc import Callable
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils._catalogue import loader
 from ansible_collections.activation.kms.plugins.plugin_utils import _keys as keys
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue import loader
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -212,3 +212,11 @@ def test_keys_are_masked_in_names_values_and_lists_however_deep() -> None:
 def test_two_names_that_become_equal_both_stay() -> None:
     masked = keys.mask_result({LAB_KEY: 1, "LABMK-OTHER-AAAAA-EEEEE-0A1Z5": 2})
     assert masked == {MASKED: 1, f"{MASKED} (2)": 2}
+
+
+def test_a_secret_of_another_shape_is_taken_out_in_any_case():
+    assert keys.mask_keys("The key BADKEY-1 is bad: badkey-1", ["BadKey-1"]) == f"The key {keys.NOT_SHOWN} is bad: {keys.NOT_SHOWN}"
+
+
+def test_empty_and_tiny_secrets_take_nothing_along():
+    assert keys.mask_keys("a plain text", ["", "a"]) == "a plain text"

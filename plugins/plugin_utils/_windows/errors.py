@@ -1,0 +1,119 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Everything that can go wrong between the controller and a Windows machine, as one tree of exceptions.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+
+class WindowsError(Exception):
+    """Base of the tree.
+
+    doing:     what was being done, in words ("calling InstallProductKey of SoftwareLicensingService").
+    detail:    what came back, in words; never holds a product key.
+    code:      the most specific code known, unsigned 32 bit (the provider's HRESULT before the WS-Management code), or None.
+    symbol:    the code's symbolic name, or None.
+    meaning:   what the code means, in one sentence, or None.
+    next_step: what the reader can do now, or None.
+    """
+
+    next_step_default: t.ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        doing: str,
+        detail: str,
+        *,
+        code: int | None = None,
+        symbol: str | None = None,
+        meaning: str | None = None,
+        next_step: str | None = None,
+    ) -> None:
+        self.doing = doing
+        self.detail = detail
+        self.code = None if code is None else code & 0xFFFFFFFF
+        self.symbol = symbol
+        self.meaning = meaning
+        self.next_step = next_step or self.next_step_default
+        super().__init__(self.line())
+
+    def code_text(self) -> str | None:
+        """Return the code as eight hexadecimal digits, the way Windows writes it, or None."""
+        return None if self.code is None else f"0x{self.code:08X}"
+
+    def line(self) -> str:
+        """Return the whole error as the line a user reads: what was tried, what came back, the next step."""
+        text = f"{self.doing}: {self.detail}".rstrip()
+        text = text.rstrip(".")
+        if self.code is not None:
+            text += f" ({self.code_text()}{' ' + self.symbol if self.symbol else ''})"
+        text += "."
+        if self.meaning:
+            text += f" {self.meaning.rstrip('.')}."
+        if self.next_step:
+            text += f" Next: {self.next_step.rstrip('.')}."
+        return text
+
+    def as_result(self) -> dict[str, t.Any]:
+        """Return the error as plain data for a module result."""
+        return {
+            "doing": self.doing,
+            "detail": self.detail,
+            "code": self.code_text(),
+            "symbol": self.symbol,
+            "meaning": self.meaning,
+            "next_step": self.next_step,
+        }
+
+
+class NoBackendError(WindowsError):
+    """No backend can speak over this connection."""
+
+
+class UnreachableError(WindowsError):
+    """No conversation could be had: name, route, port, TLS."""
+
+
+class LoginRefusedError(UnreachableError):
+    """HTTP 401: the machine did not accept the credentials. Never tried twice: a stale password would lock the account."""
+
+
+class RedirectedError(UnreachableError):
+    """The answer was an HTTP redirect. It is not followed: it would carry the message, and a key in it, somewhere else."""
+
+
+class BadReplyError(WindowsError):
+    """The answer is no WS-Management message, or one that this collection refuses to parse."""
+
+
+class FaultError(WindowsError):
+    """The machine answered with a SOAP fault."""
+
+
+class AccessDeniedError(FaultError):
+    """The fault says access denied, in one of its several forms."""
+
+
+class NotFoundError(FaultError):
+    """The fault says that the class or the instance does not exist."""
+
+
+class BusyError(FaultError):
+    """The fault names a quota: the operation did not start."""
+
+
+class TimedOutError(FaultError):
+    """The fault says that the machine gave up waiting; whether the work went on is not known."""
+
+
+class MethodFailedError(FaultError):
+    """The method ran, or was refused, and the machine said that it failed."""
+
+
+class OutcomeUnknownError(WindowsError):
+    """A method call was sent and no answer came back: it may or may not have happened. Read the state, do not repeat the call."""

@@ -1,0 +1,116 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one interface through which the collection reaches a Windows machine.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+
+Operations are plain data, so that a backend may carry out a whole list of them in one go. Reads never change the machine;
+L(Invoke) is the only operation that may.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import typing as t
+
+from .errors import WindowsError
+
+Value = None | bool | int | str | datetime.datetime | list[t.Any]
+Row = dict[str, Value]
+
+
+@dataclasses.dataclass(frozen=True)
+class Query:
+    """Rows of one CIM class, read by named columns.
+
+    Columns that the machine's Windows build does not have (C(since) in classes.yml) are not asked for and come back as None.
+    C(where) is a WQL condition without the word WHERE; literals in it must come from L(wql_text).
+    """
+
+    cim_class: str
+    columns: tuple[str, ...]
+    where: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Associated:
+    """Rows of C(cim_class) that the association class C(through) ties to one instance of C(of_class)."""
+
+    cim_class: str
+    columns: tuple[str, ...]
+    of_class: str
+    of_keys: t.Mapping[str, str]
+    through: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RegistryValue:
+    """One named value under HKEY_LOCAL_MACHINE; reads as None when the value or its key does not exist.
+
+    C(kind) is REG_SZ, REG_EXPAND_SZ, REG_DWORD or REG_MULTI_SZ. Keys are never enumerated: BackupProductKeyDefault, a full
+    product key, lies beside the values this collection reads.
+    """
+
+    key: str
+    name: str
+    kind: str = "REG_SZ"
+
+
+ReadOperation = Query | Associated | RegistryValue
+
+
+@dataclasses.dataclass(frozen=True)
+class Invoke:
+    """One call of a CIM method. Without C(keys) the method is static.
+
+    C(arguments) are named as in classes.yml, which also gives their CIM type and order, and which of them are secret.
+    """
+
+    cim_class: str
+    method: str
+    keys: t.Mapping[str, str] = dataclasses.field(default_factory=dict)
+    arguments: t.Mapping[str, Value] = dataclasses.field(default_factory=dict, repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What one read operation gave: a value, or the error that this operation alone met."""
+
+    value: t.Any = None
+    error: WindowsError | None = None
+
+    def get(self) -> t.Any:
+        """Return the value (a list of rows, or one registry value), or raise the operation's error."""
+        if self.error is not None:
+            raise self.error
+        return self.value
+
+
+class Windows(t.Protocol):
+    """A machine as the rest of the collection sees it."""
+
+    backend: str
+    """The name of the backend, as results report it."""
+
+    def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
+        """Carry out read operations, in order, one reading for each.
+
+        Errors that concern one operation (an unknown class, access denied to one namespace) are in its reading. Errors that
+        end the conversation (UnreachableError, LoginRefusedError, RedirectedError) are raised.
+        """
+        ...
+
+    def invoke(self, call: Invoke) -> dict[str, Value]:
+        """Call a method once and return its outputs, ReturnValue left out.
+
+        Raises MethodFailedError when the machine says that the method failed, OutcomeUnknownError when the call was sent and no answer
+        came back. The call is never sent twice.
+        """
+        ...
+
+
+def wql_text(text: str) -> str:
+    r"""Return C(text) as a WQL string literal: quoted, with C(\) and C(') escaped by C(\) (WQL string literals)."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
