@@ -1,0 +1,237 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Activate a machine's Windows, whatever its role, and let a new KMS host publish itself.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._catalogue.loader import ROLES
+from .._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
+from .._windows.interface import Invoke, Windows
+from .clock import Clock
+from .install import KNOWN_AFTER, Notify, Products, activate_product, require_one_windows, snapshot
+from .model import Product, windows_candidates
+from .outcome import Outcome
+from .read import read_products, service_state
+from .refusal import NotAppliedError, RefusedError
+
+ANY = "any"
+ROLE_CHOICES = (ANY, *(role for role in ROLES if role not in ("evaluation", "unknown")))
+
+COUNT_TOO_LOW = 0xC004F038
+"""SL_E_VL_NOT_ENOUGH_COUNT: the host answered, and counted this machine, but its count is still below what this Windows needs."""
+
+COUNTED_BY_MICROSOFT = ("kms_host", "mak", "retail", "oem")
+"""Roles whose activation is done by Microsoft's servers, which count it: a second one is used up for nothing."""
+
+TOKEN_ONLY = "token"
+
+SPPSVC = {"Name": "sppsvc"}
+SERVICE_WAIT_SECONDS = 60.0
+SERVICE_LOOK_SECONDS = 1.0
+
+KEY_MODULE = {"kms_host": "activation.kms.host_key", "kms_client": "activation.kms.client_key"}
+
+
+def choose(products: Products, role: str) -> Product | None:
+    """Return the product to activate, or None when the machine has none of this role; raise RefusedError when it can't be told."""
+    if role == ANY:
+        return require_one_windows(products)
+    of_role = [p for p in windows_candidates(products) if p.role == role]
+    if len(of_role) > 1:
+        return require_one_windows(tuple(of_role))
+    return of_role[0] if of_role else None
+
+
+def missing(products: Products, role: str) -> RefusedError:
+    """Return the refusal for a machine that has nothing of this role to activate."""
+    present = ", ".join(p.label() for p in windows_candidates(products)) or "no Windows product with a product key"
+    module = KEY_MODULE.get(role)
+    return RefusedError(
+        f"there is nothing to activate in the role {role}: this machine has {present}",
+        f"install the key with {module} first" if module else "install a product key of this kind first",
+    )
+
+
+def apply(
+    windows: Windows,
+    clock: Clock,
+    products: Products,
+    *,
+    role: str,
+    accept_low_count: bool,
+    renew: bool,
+    check_mode: bool,
+    confirm_timeout: float,
+    notify: Notify,
+) -> Outcome:
+    """Activate the product when it is not licensed, and see to it that a KMS host's service runs.
+
+    role: "any" for the machine's one Windows product, else one of ROLES. renew: ask for new validity although the product is licensed; KMS clients only.
+
+    Raises RefusedError, MethodFailedError (with the licensing code), NotAppliedError.
+    """
+    product = choose(products, role)
+    if product is None:
+        if not check_mode:
+            raise missing(products, role)
+        # In check mode an earlier task of the same run may be what brings the key.
+        wanted = "this machine's Windows" if role == ANY else f"the {role} product"
+        outcome = Outcome(changed=True, before=snapshot(None), after={**snapshot(None), "license_status": KNOWN_AFTER})
+        outcome.would = [f"activate {wanted}, once it has its key"]
+        outcome.message = f"Would activate {wanted}, once it has its key."
+        outcome.extra = _extra("would_activate")
+        return outcome
+    if product.licensed and not renew:
+        return _already(windows, clock, product, check_mode=check_mode)
+    _check(product, renew)
+    if check_mode:
+        return _would(product)
+    return _activate(windows, clock, product, accept_low_count=accept_low_count, confirm_timeout=confirm_timeout, notify=notify)
+
+
+def _check(product: Product, renew: bool) -> None:
+    if renew and product.licensed and product.role in COUNTED_BY_MICROSOFT:
+        raise RefusedError(
+            f"{product.label()} is licensed; activating it again would use up another of the activations that Microsoft counts",
+            "leave renew out: a product of this kind does not expire",
+        )
+    if product.role == "evaluation":
+        raise RefusedError(
+            f"{product.label()} is an evaluation, which cannot be activated for good",
+            "change the machine to a licensed edition first (DISM /Online /Set-Edition)",
+        )
+    if product.activation_type_enabled == TOKEN_ONLY:
+        raise RefusedError(
+            f"{product.label()} is set to token-based activation only (VLActivationTypeEnabled is 3)",
+            "set the activation type back to all or KMS first (slmgr.vbs /act-type 2)",
+        )
+
+
+def _already(windows: Windows, clock: Clock, product: Product, *, check_mode: bool) -> Outcome:
+    state = snapshot(product)
+    outcome = Outcome(before=state, after=state, message=f"{product.label()} is licensed already.")
+    outcome.extra = _extra("already_licensed")
+    if product.role != "kms_host":
+        return outcome
+    service = service_state(windows)
+    if service is None or service.lower() == "running":
+        return outcome
+    outcome.changed = True
+    outcome.before = {**state, "sppsvc": service}
+    outcome.after = {**state, "sppsvc": "Running"}
+    if check_mode:
+        outcome.would = ["start the licensing service (sppsvc): a KMS host answers nobody without it"]
+        return outcome
+    _start(windows, clock)
+    outcome.extra["started"] = True
+    outcome.message += " The licensing service was not running and was started."
+    return outcome
+
+
+def _would(product: Product) -> Outcome:
+    where = (
+        "by Microsoft, which counts it"
+        if product.role in COUNTED_BY_MICROSOFT
+        else "by a KMS host"
+        if product.role == "kms_client"
+        else "by its host"
+    )
+    before = snapshot(product)
+    outcome = Outcome(changed=True, before=before, after={**before, "license_status": KNOWN_AFTER})
+    outcome.would = [f"have {product.label()} activated {where}"]
+    if product.role == "kms_host":
+        outcome.would.append("restart the licensing service (sppsvc), so that the new host publishes its SRV record")
+    outcome.message = f"Would have {product.label()} activated {where}."
+    outcome.extra = _extra("would_activate")
+    return outcome
+
+
+def _activate(
+    windows: Windows, clock: Clock, product: Product, *, accept_low_count: bool, confirm_timeout: float, notify: Notify
+) -> Outcome:
+    before = snapshot(product)
+    outcome = Outcome(before=before)
+    try:
+        after = _find(activate_product(windows, clock, product, confirm_timeout=confirm_timeout, notify=notify), product)
+    except MethodFailedError as failed:
+        if failed.code != COUNT_TOO_LOW or not accept_low_count:
+            raise
+        after = _find(read_products(windows, clock), product)
+        outcome.after = snapshot(after)
+        outcome.changed = outcome.after != before
+        outcome.extra = _extra("count_too_low")
+        needed = f" of {after.required_count}" if after.required_count else ""
+        outcome.message = f"The KMS host counted {after.label()}, but its count is still below the minimum{needed}: ask again when more machines have asked."
+        return outcome
+    if not after.licensed:
+        why = f": {after.reason.code} {after.reason.symbol or ''} {after.reason.meaning or ''}".rstrip() if after.reason else ""
+        raise NotAppliedError(
+            f"Windows accepted the activation of {after.label()}, but reading it back shows {after.license_status_word}{why}"
+        )
+    outcome.changed = True
+    outcome.after = snapshot(after)
+    outcome.message = f"{after.label()} is licensed now."
+    outcome.extra = _extra("activated")
+    if after.role == "kms_host" and not product.licensed:
+        _restart(windows, clock, notify)
+        outcome.extra["restarted"] = True
+        outcome.message += " The licensing service was restarted, so that the host publishes its SRV record."
+    return outcome
+
+
+def _extra(result: str) -> dict[str, t.Any]:
+    return {"outcome": result, "restarted": False, "started": False}
+
+
+def _find(products: Products, product: Product) -> Product:
+    for candidate in products:
+        if candidate.activation_id == product.activation_id:
+            return candidate
+    raise NotAppliedError(
+        f"{product.label()} is gone: no product has its activation id any more. Something else changes this machine's key at the same time"
+    )
+
+
+def _restart(windows: Windows, clock: Clock, notify: Notify) -> None:
+    notify("restarting the licensing service (sppsvc)")
+    if (service_state(windows) or "").lower() != "stopped":
+        _tell_service(windows, "StopService", "stopped")
+        _await_service(windows, clock, "stopped")
+    _start(windows, clock)
+
+
+def _start(windows: Windows, clock: Clock) -> None:
+    _tell_service(windows, "StartService", "running")
+    _await_service(windows, clock, "running")
+
+
+def _tell_service(windows: Windows, method: str, wanted: str) -> None:
+    try:
+        windows.invoke(Invoke("Win32_Service", method, SPPSVC))
+    except OutcomeUnknownError:
+        return  # the state, read next, decides
+    except MethodFailedError:
+        # The service starts on demand and stops by itself, so Windows may have been first. The state decides.
+        if (service_state(windows) or "").lower() != wanted:
+            raise
+
+
+def _await_service(windows: Windows, clock: Clock, wanted: str) -> None:
+    deadline = clock.monotonic() + SERVICE_WAIT_SECONDS
+    while True:
+        state = (service_state(windows) or "missing").lower()
+        if state == wanted:
+            return
+        if clock.monotonic() >= deadline:
+            raise WindowsError(
+                f"waiting for the licensing service (sppsvc) to be {wanted}",
+                f"it is {state} after {SERVICE_WAIT_SECONDS:g} s",
+                next_step="look at the System log of the machine for events of the Service Control Manager",
+            )
+        clock.sleep(SERVICE_LOOK_SECONDS)

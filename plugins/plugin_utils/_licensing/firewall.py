@@ -1,0 +1,129 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The Windows Firewall exception of a KMS host: the rules that every Windows brings along, switched off.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._windows.interface import Invoke, Query, RegistryValue, Row, Windows
+from .model import DEFAULT_PORT, FirewallRule
+from .outcome import Outcome
+from .refusal import NotAppliedError, RefusedError
+
+RULE_CLASS = "MSFT_NetFirewallRule"
+RULE_COLUMNS = (
+    "InstanceID",
+    "DisplayName",
+    "Enabled",
+    "Profiles",
+    "Action",
+    "Direction",
+    "CreationClassName",
+    "PolicyRuleName",
+    "SystemCreationClassName",
+    "SystemName",
+)
+
+RULE_KEYS = ("CreationClassName", "PolicyRuleName", "SystemCreationClassName", "SystemName")
+
+RULE_NAMES = ("SPPSVC-In-TCP", "SPPSVC-In-TCP-NoScope")
+"""Language-neutral names: the first is on every Windows, the second besides on client Windows, where it is the one for the Domain
+profile (Microsoft: Learn, kms-create-host; rule set of Windows 11)."""
+
+RULE_QUERY = Query(RULE_CLASS, RULE_COLUMNS, " OR ".join(f"InstanceID = '{name}'" for name in RULE_NAMES))
+
+PROFILES = {1: "domain", 2: "private", 4: "public"}
+"""Bits of Profiles; 0 stands for all of them (Microsoft: Learn, MSFT_NetFirewallRule)."""
+
+ACTIONS = {2: "allow", 3: "allow_bypass", 4: "block"}
+ENABLED = 1
+"""Value of Enabled for True; 2 is False (Microsoft: Learn, MSFT_NetFirewallRule)."""
+
+POLICY = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
+POLICY_PROFILES = {"domain": "DomainProfile", "private": "PrivateProfile", "public": "PublicProfile"}
+
+
+def read_rules(windows: Windows) -> tuple[FirewallRule, ...]:
+    """Read the rules of the KMS exception from the local store, sorted by name."""
+    rows = windows.read((RULE_QUERY,))[0].get()
+    return tuple(sorted((_rule(row) for row in rows), key=lambda rule: rule.name))
+
+
+def set_exception(windows: Windows, *, enabled: bool, listening_port: int | None, check_mode: bool) -> Outcome:
+    """Switch the KMS exception on or off, read it back, and report.
+
+    listening_port: the port the machine's KMS host listens on, 1 to 65535, or None when that is not known; the built-in rules are for 1688 only.
+
+    Raises RefusedError when the machine has no such rule, NotAppliedError when a rule's state does not show what was asked for.
+    """
+    before = read_rules(windows)
+    if not before:
+        raise RefusedError(
+            f"this machine has no firewall rule named {' or '.join(RULE_NAMES)}; Windows brings it along, so it was deleted here",
+            "restore the built-in rule (netsh advfirewall reset brings all of them back) or allow the KMS port with a rule of your own",
+        )
+    word = "enable" if enabled else "disable"
+    to_change = [rule for rule in before if rule.enabled is not enabled]
+    outcome = Outcome(before=_state(before), after=_state(before), changed=bool(to_change))
+    outcome.warnings = _warnings(windows, before, listening_port) if enabled else []
+    if not to_change:
+        outcome.message = f"The KMS firewall exception is {word}d already."
+    elif check_mode:
+        outcome.would = [f"{word} the firewall rule {rule.name}" for rule in to_change]
+        outcome.after = {**outcome.before, **{rule.name: word + "d" for rule in to_change}}
+        outcome.message = f"Would {word} the KMS firewall exception."
+    else:
+        for rule in to_change:
+            windows.invoke(Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=rule.keys))
+        after = read_rules(windows)
+        outcome.after = _state(after)
+        undone = [rule.name for rule in after if rule.enabled is not enabled]
+        if undone:
+            raise NotAppliedError(
+                f"the machine answered that it would {word} the firewall rule {' and '.join(undone)}, but reading it back shows no change. "
+                "Next: look for a group policy or a security agent that owns the firewall of this machine"
+            )
+        before = after
+        outcome.message = f"The KMS firewall exception was {word}d."
+    outcome.extra["rules"] = [{**rule.facts(), "enabled": enabled} for rule in before]
+    return outcome
+
+
+def _warnings(windows: Windows, rules: tuple[FirewallRule, ...], listening_port: int | None) -> list[str]:
+    found = []
+    if listening_port not in (None, DEFAULT_PORT):
+        found.append(
+            f"This KMS host listens on port {listening_port}, but the built-in firewall exception opens {DEFAULT_PORT} only: "
+            f"a rule of its own is needed for port {listening_port}."
+        )
+    profiles = sorted({profile for rule in rules for profile in rule.profiles})
+    readings = windows.read([RegistryValue(rf"{POLICY}\{POLICY_PROFILES[p]}", "AllowLocalPolicyMerge", "REG_DWORD") for p in profiles])
+    for profile, reading in zip(profiles, readings, strict=True):
+        # 0 makes Windows ignore local rules in that profile (Microsoft: MS-GPFAS 2.2.3.13).
+        if reading.error is None and reading.value == 0:
+            found.append(
+                f"Group policy ignores local firewall rules in the {profile} profile (AllowLocalPolicyMerge is 0): "
+                "the exception has no effect there until the policy itself allows KMS."
+            )
+    return found
+
+
+def _rule(row: Row) -> FirewallRule:
+    bits = t.cast("int | None", row["Profiles"]) or 0
+    return FirewallRule(
+        name=str(row["InstanceID"]),
+        display_name=t.cast("str | None", row["DisplayName"]),
+        enabled=row["Enabled"] == ENABLED,
+        profiles=tuple(word for bit, word in PROFILES.items() if not bits or bits & bit),
+        action=ACTIONS.get(t.cast(int, row["Action"]), f"unknown_{row['Action']}"),
+        keys={name: str(row[name] or "") for name in RULE_KEYS},
+    )
+
+
+def _state(rules: tuple[FirewallRule, ...]) -> dict[str, t.Any]:
+    return {rule.name: "enabled" if rule.enabled else "disabled" for rule in rules}

@@ -1,0 +1,152 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Make a machine a KMS host, or no longer one: put its host key (CSVLK) in, or take it out.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._catalogue.loader import gvlk_by_key
+from .._keys import ProductKey
+from .._windows.interface import Windows
+from .clock import Clock
+from .install import Notify, Products, install_key, predicted, refuse_evaluation, require_one_windows, snapshot, uninstall_key
+from .model import Machine, Product, primary_product, windows_candidates
+from .outcome import Outcome
+from .refusal import NotAppliedError, RefusedError
+
+ROLE = "kms_host"
+
+CONVERTIBLE = ("avma", "mak", "oem", "retail", "unknown")
+"""Channels that a machine is moved away from only when C(convert_from) names them. A KMS client key is no loss: it is public."""
+
+AZURE_EDITION = "ServerTurbine"
+"""EditionID of Datacenter: Azure Edition, which cannot be a KMS host (Microsoft: Learn, kms-activation-planning)."""
+
+
+def refuse_key(key: ProductKey) -> None:
+    """Refuse a key that is a KMS client key: known before the machine is asked anything."""
+    listed = gvlk_by_key(key.text)
+    if listed is not None:
+        raise RefusedError(
+            f"the key ending in {key.last_five} is the public KMS client key (GVLK) of {listed.name}, not a KMS host key",
+            "get the KMS host key (CSVLK) of your agreement from the Microsoft 365 admin center and give that",
+        )
+
+
+def check_install(
+    machine: Machine,
+    products: Products,
+    key: ProductKey,
+    *,
+    replace: bool,
+    convert_from: t.Sequence[str],
+    allow_client_os: bool,
+) -> Product | None:
+    """Return the product whose key would be replaced, or None; raise RefusedError when the key must not go in."""
+    refuse_key(key)
+    refuse_evaluation(machine)
+    if machine.is_client_os and not allow_client_os:
+        raise RefusedError(
+            f"{machine.caption or machine.name} is a client Windows: as a KMS host it would never activate a server",
+            "use a Windows Server, or set allow_client_os: true if only client Windows is to be activated, with a host key made for client Windows",
+        )
+    if (machine.edition_id or "").lower() == AZURE_EDITION.lower():
+        raise RefusedError(
+            f"{machine.caption or machine.name} is an Azure Edition, which Microsoft does not let be a KMS host",
+            "use another edition of Windows Server",
+        )
+    current = require_one_windows(products)
+    if current is None or current.partial_key == key.last_five:
+        return current
+    if current.role == ROLE and not replace:
+        raise RefusedError(
+            f"this machine has another KMS host key already, {current.label()}; replacing it uses one of the few activations of the new key, and the old one is lost",
+            "if that is what you want, set replace: true",
+        )
+    if current.role in CONVERTIBLE and current.role not in convert_from:
+        raise RefusedError(
+            f"this machine's Windows is {current.label()}: giving it a KMS host key converts it from the channel {current.role}, and the old key is lost",
+            f"if that is what you want, set convert_from: [{current.role}]",
+        )
+    return current
+
+
+def install(
+    windows: Windows,
+    clock: Clock,
+    machine: Machine,
+    products: Products,
+    key: ProductKey,
+    *,
+    replace: bool,
+    convert_from: t.Sequence[str],
+    allow_client_os: bool,
+    check_mode: bool,
+    confirm_timeout: float,
+    notify: Notify,
+) -> Outcome:
+    """Install the host key when the machine does not have it. Raises RefusedError, MethodFailedError, NotAppliedError."""
+    current = check_install(machine, products, key, replace=replace, convert_from=convert_from, allow_client_os=allow_client_os)
+    before = snapshot(current)
+    outcome = Outcome(before=before, after=before, extra={"partial_key": key.last_five})
+    if current is not None and current.partial_key == key.last_five:
+        outcome.message = f"The KMS host key ending in {key.last_five} is in already."
+        return outcome
+    outcome.changed = True
+    instead = f" in place of {current.label()}" if current else ""
+    if check_mode:
+        outcome.would = [f"install the KMS host key ending in {key.last_five}{instead}"]
+        outcome.after = predicted(ROLE, key)
+        outcome.message = f"Would install the KMS host key ending in {key.last_five}{instead}."
+        return outcome
+    after = install_key(windows, clock, key, confirm_timeout=confirm_timeout, notify=notify)
+    # An Office host key lands beside Windows, so the product is found by the key and not by being the primary one.
+    installed = next(p for p in after if p.partial_key == key.last_five)
+    if installed.role != ROLE:
+        raise NotAppliedError(
+            f"the key ending in {key.last_five} was installed, but it is no KMS host key: it made {installed.label()}. "
+            "Next: give the host key (CSVLK); this module replaces the wrong key when convert_from names its channel"
+        )
+    if installed.application != "windows":
+        outcome.warnings.append(f"This host key is for {installed.name}, not for Windows: the machine's Windows keeps the key it had.")
+    outcome.after = snapshot(installed)
+    outcome.message = f"Installed the KMS host key ending in {key.last_five}{instead}."
+    return outcome
+
+
+def remove(
+    windows: Windows,
+    clock: Clock,
+    products: Products,
+    key: ProductKey | None,
+    *,
+    check_mode: bool,
+    confirm_timeout: float,
+    notify: Notify,
+) -> Outcome:
+    """Take the Windows host key out where there is one; with C(key), only when it is that one. Raises RefusedError, MethodFailedError, NotAppliedError."""
+    hosts = [p for p in windows_candidates(products) if p.role == ROLE and (key is None or p.partial_key == key.last_five)]
+    outcome = Outcome(before=snapshot(primary_product(products)))
+    outcome.after = outcome.before
+    outcome.extra = {"partial_key": None}
+    if not hosts:
+        outcome.message = "This machine has no such KMS host key."
+        return outcome
+    if len(hosts) > 1:
+        raise RefusedError(f"this machine has {len(hosts)} KMS host keys for Windows", "name the one to remove with key")
+    outcome.changed = True
+    outcome.before = snapshot(hosts[0])
+    if check_mode:
+        outcome.would = [f"remove the key of {hosts[0].label()}"]
+        outcome.after = snapshot(None)
+        outcome.message = f"Would remove the key of {hosts[0].label()}."
+        return outcome
+    after = uninstall_key(windows, clock, hosts[0], confirm_timeout=confirm_timeout, notify=notify)
+    outcome.after = snapshot(primary_product(after))
+    outcome.message = f"Removed the key of {hosts[0].label()}. Its SRV record stays in DNS until someone removes it."
+    return outcome

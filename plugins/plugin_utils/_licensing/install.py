@@ -1,0 +1,171 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Put a product key in or take one out: one write, then the state is read, and nothing but the state is believed.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+"""
+
+from __future__ import annotations
+
+import typing as t
+
+from .._catalogue.loader import is_evaluation
+from .._keys import ProductKey
+from .._windows.errors import OutcomeUnknownError, WindowsError
+from .._windows.interface import Invoke, Windows
+from .clock import Clock
+from .model import Machine, Product, no_primary_reason, windows_candidates
+from .read import read_products, service_key
+from .refusal import NotAppliedError, RefusedError
+
+SERVICE_CLASS = "SoftwareLicensingService"
+PRODUCT_CLASS = "SoftwareLicensingProduct"
+
+KNOWN_AFTER = "(known after the change)"
+"""What a diff of check mode says of a value that only Windows can decide."""
+
+LOOK_AGAIN_SECONDS = 2.0
+
+Products = tuple[Product, ...]
+Notify = t.Callable[[str], None]
+
+
+def install_key(windows: Windows, clock: Clock, key: ProductKey, *, confirm_timeout: float, notify: Notify) -> Products:
+    """Install a key that the machine does not have yet, and return the products as they are afterwards.
+
+    confirm_timeout: seconds to watch the state when the answer was lost. notify: is told, in words, when the watching starts.
+
+    Raises MethodFailedError when Windows refuses the key, NotAppliedError when the state does not show it.
+    """
+
+    def installed(products: Products) -> bool:
+        return any(p.partial_key == key.last_five for p in products)
+
+    call = Invoke(SERVICE_CLASS, "InstallProductKey", service_key(windows), {"ProductKey": key.text})
+    products = _write_once(windows, clock, call, installed, confirm_timeout=confirm_timeout, notify=notify)
+    if not installed(products):
+        raise NotAppliedError(
+            f"Windows accepted the product key ending in {key.last_five}, but no product shows it when read back. "
+            "Next: look at the Application log of the machine for events of Microsoft-Windows-Security-SPP"
+        )
+    return products
+
+
+def uninstall_key(windows: Windows, clock: Clock, product: Product, *, confirm_timeout: float, notify: Notify) -> Products:
+    """Take the key out of one product, and return the products as they are afterwards.
+
+    Raises MethodFailedError when Windows refuses, NotAppliedError when the key is still there.
+    """
+
+    def gone(products: Products) -> bool:
+        return not any(p.activation_id == product.activation_id and p.partial_key == product.partial_key for p in products)
+
+    call = Invoke(PRODUCT_CLASS, "UninstallProductKey", {"ID": product.activation_id})
+    products = _write_once(windows, clock, call, gone, confirm_timeout=confirm_timeout, notify=notify)
+    if not gone(products):
+        raise NotAppliedError(f"Windows answered that it removed the key of {product.label()}, but reading back still shows it")
+    return products
+
+
+def activate_product(windows: Windows, clock: Clock, product: Product, *, confirm_timeout: float, notify: Notify) -> Products:
+    """Ask Windows once to activate a product, and return the products as they are afterwards.
+
+    Raises MethodFailedError with the licensing code when the activation fails, NotAppliedError when its answer was lost and the product did not
+    become licensed, or, where it was licensed before, did not get new validity.
+    """
+
+    def renewed(products: Products) -> bool:
+        for p in products:
+            if p.activation_id == product.activation_id:
+                return p.licensed and (not product.licensed or (p.grace_minutes or 0) > (product.grace_minutes or 0))
+        return False
+
+    call = Invoke(PRODUCT_CLASS, "Activate", {"ID": product.activation_id})
+    return _write_once(windows, clock, call, renewed, confirm_timeout=confirm_timeout, notify=notify)
+
+
+def require_one_windows(products: Products) -> Product | None:
+    """Return the machine's one Windows product, or None when none has a key; refuse when there are several."""
+    candidates = windows_candidates(products)
+    if len(candidates) > 1:
+        raise RefusedError(
+            no_primary_reason(products) or "",
+            "look at the products with activation.kms.activation_info and remove the key that is not wanted (slmgr.vbs /upk with its activation id)",
+        )
+    return candidates[0] if candidates else None
+
+
+def refuse_evaluation(machine: Machine) -> None:
+    """Refuse on evaluation editions: they take no volume key (0xC004F069) until their edition is changed."""
+    if machine.edition_id and is_evaluation(machine.edition_id):
+        raise RefusedError(
+            f"{machine.caption or machine.name} is an evaluation edition (EditionID {machine.edition_id}); it takes no volume licence key",
+            "convert it first: DISM /Online /Set-Edition:<edition> /ProductKey:<key> /AcceptEula, then restart it",
+        )
+
+
+def snapshot(product: Product | None) -> dict[str, t.Any]:
+    """Return what a diff shows of a machine's Windows product."""
+    if product is None:
+        return {"product": None, "channel": None, "partial_key": None, "license_status": None}
+    return {
+        "product": product.name,
+        "channel": product.role,
+        "partial_key": product.partial_key,
+        "license_status": product.license_status_word,
+    }
+
+
+def predicted(channel: str, key: ProductKey, product: str | None = None) -> dict[str, t.Any]:
+    """Return what a diff shows in check mode of the product that a key would bring."""
+    return {"product": product or KNOWN_AFTER, "channel": channel, "partial_key": key.last_five, "license_status": KNOWN_AFTER}
+
+
+def _write_once(
+    windows: Windows,
+    clock: Clock,
+    call: Invoke,
+    done: t.Callable[[Products], bool],
+    *,
+    confirm_timeout: float,
+    notify: Notify,
+) -> Products:
+    try:
+        windows.invoke(call)
+    except OutcomeUnknownError as lost:
+        return _watch(windows, clock, call, lost, done, confirm_timeout, notify)
+    # A key or an activation can change the whole licensing state, so slmgr.vbs has it worked out anew after each.
+    windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(windows)))
+    return read_products(windows, clock)
+
+
+def _watch(
+    windows: Windows,
+    clock: Clock,
+    call: Invoke,
+    lost: OutcomeUnknownError,
+    done: t.Callable[[Products], bool],
+    confirm_timeout: float,
+    notify: Notify,
+) -> Products:
+    notify(f"the answer to {call.method} was lost; watching the machine's state for up to {confirm_timeout:g} s")
+    deadline = clock.monotonic() + confirm_timeout
+    unread: WindowsError | None = None
+    while True:
+        try:
+            products = read_products(windows, clock)
+            unread = None
+            if done(products):
+                return products
+        except WindowsError as error:
+            # The machine may be away for the same reason that the answer was lost: keep looking until the deadline.
+            unread = error
+        if clock.monotonic() >= deadline:
+            break
+        clock.sleep(LOOK_AGAIN_SECONDS)
+    seen = f"the state could not be read since: {unread.line()}" if unread else "the state is the old one"
+    raise NotAppliedError(
+        f"{call.method} was not applied. {lost.doing}: {lost.detail}; watched for {confirm_timeout:g} s, and {seen}. "
+        "It was not sent a second time. Next: run the task again, it compares first"
+    )

@@ -1,0 +1,225 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing import activate, read
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
+
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row
+
+UNLICENSED = {"LicenseStatus": 5, "LicenseStatusReason": 0xC004F056}
+
+
+def machine(*rows, state="Running"):
+    windows = FakeWindows(
+        {"SoftwareLicensingProduct": list(rows), "Win32_Service": [{"Name": "sppsvc", "State": state, "StartMode": "Auto"}]}
+    )
+
+    def license_it(call):
+        for row in windows.rows["SoftwareLicensingProduct"]:
+            if row["ID"] == call.keys["ID"]:
+                row.update(LicenseStatus=1, LicenseStatusReason=0, GracePeriodRemaining=259200)
+
+    def set_state(word):
+        return lambda call: windows.rows["Win32_Service"][0].update(State=word)
+
+    windows.methods.update(Activate=license_it, StopService=set_state("Stopped"), StartService=set_state("Running"))
+    return windows
+
+
+def run(windows, *, role="any", accept_low_count=False, renew=False, check_mode=False, clock=None):
+    clock = clock or FakeClock().clock
+    return activate.apply(
+        windows,
+        clock,
+        read.read_products(windows, clock),
+        role=role,
+        accept_low_count=accept_low_count,
+        renew=renew,
+        check_mode=check_mode,
+        confirm_timeout=60.0,
+        notify=lambda text: None,
+    )
+
+
+def fail_with(code, then=None):
+    def method(call):
+        if then:
+            then(call)
+        raise MethodFailedError("calling Activate", "it failed", code=code)
+
+    return method
+
+
+def test_an_unlicensed_client_is_activated_and_read_back():
+    windows = machine(product_row(**UNLICENSED))
+    outcome = run(windows, role="kms_client")
+    assert (outcome.changed, outcome.extra["outcome"], outcome.extra["restarted"]) == (True, "activated", False)
+    assert (outcome.before["license_status"], outcome.after["license_status"]) == ("notification", "licensed")
+    assert windows.written() == ["Activate", "RefreshLicenseStatus"]
+
+
+@pytest.mark.parametrize("role", ["kms_client", "mak", "retail"])
+def test_what_is_licensed_is_not_activated_again(role):
+    windows = machine(product_row(role))
+    outcome = run(windows)
+    assert (outcome.changed, outcome.extra["outcome"]) == (False, "already_licensed")
+    assert windows.written() == []
+
+
+def test_a_host_that_became_licensed_is_restarted_once_and_says_so():
+    windows = machine(product_row("kms_host", **UNLICENSED))
+    outcome = run(windows, role="kms_host")
+    assert outcome.extra["restarted"] is True
+    assert windows.written() == ["Activate", "RefreshLicenseStatus", "StopService", "StartService"]
+
+
+def test_a_licensed_host_with_a_stopped_service_is_started():
+    windows = machine(product_row("kms_host"), state="Stopped")
+    outcome = run(windows, role="kms_host")
+    assert (outcome.changed, outcome.extra["started"], outcome.extra["outcome"]) == (True, True, "already_licensed")
+    assert windows.written() == ["StartService"]
+
+
+def test_a_licensed_client_with_a_stopped_service_is_left_alone():
+    # sppsvc stops by itself on clients (Microsoft events 902 and 903 minutes apart), which is no fault.
+    windows = machine(product_row(), state="Stopped")
+    assert not run(windows).changed
+
+
+def test_a_count_too_low_is_an_error_by_default():
+    windows = machine(product_row(**UNLICENSED))
+    windows.methods["Activate"] = fail_with(0xC004F038)
+    with pytest.raises(MethodFailedError) as caught:
+        run(windows)
+    assert caught.value.code == 0xC004F038
+
+
+def test_a_count_too_low_is_an_outcome_with_accept_low_count():
+    windows = machine(product_row(RequiredClientCount=25, **UNLICENSED))
+    windows.methods["Activate"] = fail_with(0xC004F038)
+    outcome = run(windows, accept_low_count=True)
+    assert (outcome.changed, outcome.extra["outcome"]) == (False, "count_too_low")
+    assert "below the minimum of 25" in outcome.message
+
+
+def test_a_count_too_low_that_moves_the_status_is_changed():
+    windows = machine(product_row(LicenseStatus=0))
+    windows.methods["Activate"] = fail_with(0xC004F038, lambda call: windows.rows["SoftwareLicensingProduct"][0].update(LicenseStatus=2))
+    assert run(windows, accept_low_count=True).changed
+
+
+def test_accept_low_count_accepts_nothing_else():
+    windows = machine(product_row(**UNLICENSED))
+    windows.methods["Activate"] = fail_with(0xC004F074)
+    with pytest.raises(MethodFailedError):
+        run(windows, accept_low_count=True)
+
+
+def test_a_lost_answer_with_the_product_licensed_is_changed():
+    windows = machine(product_row(**UNLICENSED))
+    license_it = windows.methods["Activate"]
+
+    def lost(call):
+        license_it(call)
+        raise OutcomeUnknownError("calling Activate", "the machine gave up waiting")
+
+    windows.methods["Activate"] = lost
+    assert run(windows).extra["outcome"] == "activated"
+    assert windows.written() == ["Activate"]
+
+
+def test_a_lost_answer_with_the_old_state_is_a_failure():
+    windows = machine(product_row(**UNLICENSED))
+
+    def lost(call):
+        raise OutcomeUnknownError("calling Activate", "the machine gave up waiting")
+
+    windows.methods["Activate"] = lost
+    with pytest.raises(NotAppliedError, match="Activate was not applied"):
+        run(windows)
+    assert windows.written() == ["Activate"]
+
+
+def test_success_without_a_licence_is_a_failure_with_the_reason():
+    windows = machine(product_row(**UNLICENSED))
+    windows.methods["Activate"] = lambda call: None
+    with pytest.raises(NotAppliedError, match="shows notification: 0xC004F056 SL_E_VL_MACHINE_NOT_BOUND"):
+        run(windows)
+
+
+def test_renew_asks_for_new_validity_of_a_client():
+    windows = machine(product_row(GracePeriodRemaining=1000))
+    assert run(windows, renew=True).changed
+    assert "Activate" in windows.written()
+
+
+@pytest.mark.parametrize("role", ["kms_host", "mak", "retail"])
+def test_renew_is_refused_where_microsoft_counts_activations(role):
+    with pytest.raises(RefusedError, match="would use up another of the activations"):
+        run(machine(product_row(role)), renew=True)
+
+
+def test_an_evaluation_is_refused():
+    with pytest.raises(RefusedError, match="is an evaluation"):
+        run(machine(product_row("evaluation", **UNLICENSED)))
+
+
+def test_token_only_is_refused():
+    with pytest.raises(RefusedError, match="token-based activation only"):
+        run(machine(product_row(VLActivationTypeEnabled=3, **UNLICENSED)))
+
+
+def test_a_missing_role_is_refused_with_the_module_that_brings_it():
+    with pytest.raises(
+        RefusedError,
+        match=r"nothing to activate in the role kms_client: this machine has .*mak.*Next: install the key with activation.kms.client_key",
+    ):
+        run(machine(product_row("mak")), role="kms_client")
+
+
+def test_a_missing_role_in_check_mode_is_a_would_line_and_changed():
+    windows = machine(product_row("mak"))
+    outcome = run(windows, role="kms_client", check_mode=True)
+    assert outcome.changed
+    assert outcome.would == ["activate the kms_client product, once it has its key"]
+
+
+def test_check_mode_writes_nothing_and_names_the_restart_of_a_host():
+    windows = machine(product_row("kms_host", **UNLICENSED))
+    outcome = run(windows, role="kms_host", check_mode=True)
+    assert outcome.changed
+    assert len(outcome.would) == 2
+    assert "restart the licensing service" in outcome.would[1]
+    assert outcome.before.keys() == outcome.after.keys()
+    assert windows.written() == []
+
+
+def test_two_keyed_windows_products_are_refused_and_none_is_taken():
+    windows = machine(product_row(**UNLICENSED), product_row("mak", ID="other", **UNLICENSED))
+    with pytest.raises(RefusedError, match="nothing tells which is in use"):
+        run(windows)
+    assert windows.written() == []
+
+
+def test_a_service_that_does_not_stop_is_an_error_with_its_state():
+    windows = machine(product_row("kms_host", **UNLICENSED))
+    windows.methods["StopService"] = lambda call: windows.rows["Win32_Service"][0].update(State="Stop Pending")
+    clock = FakeClock()
+    with pytest.raises(WindowsError, match="it is stop pending after 60 s"):
+        run(windows, role="kms_host", clock=clock.clock)
+
+
+def test_a_service_that_started_by_itself_in_between_is_no_error():
+    windows = machine(product_row("kms_host"), state="Stopped")
+
+    def busy(call):
+        windows.rows["Win32_Service"][0].update(State="Running")
+        raise MethodFailedError("calling StartService", "already running", code=10)
+
+    windows.methods["StartService"] = busy
+    assert run(windows, role="kms_host").changed

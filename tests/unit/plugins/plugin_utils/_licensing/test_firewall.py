@@ -1,0 +1,100 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
+
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeWindows, rule_row
+
+
+def machine(*rows, **registry):
+    windows = FakeWindows({"MSFT_NetFirewallRule": list(rows)}, registry)
+
+    def switch(value):
+        def method(call):
+            for row in windows.rows["MSFT_NetFirewallRule"]:
+                if row["CreationClassName"] == call.keys["CreationClassName"]:
+                    row["Enabled"] = value
+
+        return method
+
+    windows.methods.update(Enable=switch(1), Disable=switch(2))
+    return windows
+
+
+def run(windows, enabled=True, *, listening_port=1688, check_mode=False):
+    return firewall.set_exception(windows, enabled=enabled, listening_port=listening_port, check_mode=check_mode)
+
+
+def no_scope(**changes):
+    return rule_row(
+        InstanceID="SPPSVC-In-TCP-NoScope", CreationClassName="MSFT|FW|FirewallRule|SPPSVC-In-TCP-NoScope", Profiles=1, **changes
+    )
+
+
+def test_a_disabled_rule_is_enabled_by_its_four_keys_and_read_back():
+    windows = machine(rule_row())
+    outcome = run(windows)
+    assert (outcome.changed, outcome.before, outcome.after) == (True, {"SPPSVC-In-TCP": "disabled"}, {"SPPSVC-In-TCP": "enabled"})
+    assert windows.calls[0].keys == {
+        "CreationClassName": "MSFT|FW|FirewallRule|SPPSVC-In-TCP",
+        "PolicyRuleName": "",
+        "SystemCreationClassName": "",
+        "SystemName": "",
+    }
+
+
+def test_an_enabled_rule_is_left_alone():
+    windows = machine(rule_row(Enabled=1))
+    assert not run(windows).changed
+    assert windows.written() == []
+
+
+def test_on_client_windows_both_rules_are_enabled():
+    windows = machine(rule_row(Enabled=1), no_scope())
+    assert run(windows).before == {"SPPSVC-In-TCP": "enabled", "SPPSVC-In-TCP-NoScope": "disabled"}
+    assert len(windows.calls) == 1
+
+
+def test_disabling_works_the_other_way_round():
+    assert run(machine(rule_row(Enabled=1)), enabled=False).after == {"SPPSVC-In-TCP": "disabled"}
+
+
+def test_check_mode_writes_nothing_and_says_what_it_would():
+    windows = machine(rule_row())
+    outcome = run(windows, check_mode=True)
+    assert (outcome.changed, outcome.would) == (True, ["enable the firewall rule SPPSVC-In-TCP"])
+    assert windows.written() == []
+
+
+def test_without_the_rule_it_is_refused():
+    with pytest.raises(RefusedError, match="no firewall rule named SPPSVC-In-TCP"):
+        run(machine())
+
+
+def test_a_rule_that_stays_as_it_was_is_a_failure():
+    windows = machine(rule_row())
+    windows.methods["Enable"] = lambda call: None
+    with pytest.raises(NotAppliedError, match="reading it back shows no change"):
+        run(windows)
+
+
+def test_another_listening_port_is_warned_of():
+    assert "opens 1688 only" in run(machine(rule_row()), listening_port=1700).warnings[0]
+
+
+def test_a_policy_that_ignores_local_rules_is_warned_of():
+    outcome = run(machine(rule_row(Profiles=1), AllowLocalPolicyMerge=0))
+    assert outcome.warnings == [
+        "Group policy ignores local firewall rules in the domain profile (AllowLocalPolicyMerge is 0): "
+        "the exception has no effect there until the policy itself allows KMS."
+    ]
+
+
+@pytest.mark.parametrize(("bits", "words"), [(0, ("domain", "private", "public")), (1, ("domain",)), (3, ("domain", "private"))])
+def test_profiles_are_words_and_0_is_all_of_them(bits, words):
+    assert firewall.read_rules(machine(rule_row(Profiles=bits)))[0].profiles == words
