@@ -1,0 +1,46 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of activation.kms.client_key."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils._action import KEY_OPTIONS, KmsAction, Options, confirm_timeout
+from ..plugin_utils._catalogue.loader import gvlk_by_key
+from ..plugin_utils._licensing import client_key
+from ..plugin_utils._licensing.read import read_machine, read_products
+
+AUTO = "auto"
+
+
+class ActionModule(KmsAction):
+    """Install a KMS client key."""
+
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        **KEY_OPTIONS,
+        "allow_unlisted_key": {"type": "bool", "default": False},
+        "convert_from": {"type": "list", "elements": "str", "choices": list(client_key.CONVERTIBLE), "default": []},
+        "key": {"type": "str", "no_log": True, "default": AUTO},
+    }
+
+    def use_case(self, options: Options) -> dict[str, t.Any]:
+        """Give the machine the client key of its edition, or the one named."""
+        # A key that is not in the public catalogue may be anything, a MAK included: it is treated as a secret.
+        auto = options["key"].strip().lower() == AUTO
+        wanted = None if auto else self.secret_key(options, is_public=lambda key: gvlk_by_key(key.text) is not None)
+        windows, clock = self.windows(), self.clock()
+        outcome = client_key.apply(
+            windows,
+            clock,
+            read_machine(windows, clock),
+            read_products(windows, clock),
+            wanted,
+            convert_from=options["convert_from"],
+            allow_unlisted_key=options["allow_unlisted_key"],
+            check_mode=self.check_mode,
+            confirm_timeout=confirm_timeout(options),
+            notify=self.notify,
+        )
+        return self.changes(outcome, windows)

@@ -1,0 +1,26 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of activation.kms.firewall_exception."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils._action import KmsAction, Options
+from ..plugin_utils._licensing import firewall
+from ..plugin_utils._licensing.read import read_listening_port
+
+
+class ActionModule(KmsAction):
+    """Switch the firewall exception of a KMS host."""
+
+    SPEC: t.ClassVar[dict[str, t.Any]] = {"state": {"type": "str", "choices": ["disabled", "enabled"], "default": "enabled"}}
+
+    def use_case(self, options: Options) -> dict[str, t.Any]:
+        """Enable or disable the built-in rules."""
+        windows = self.windows()
+        enabled = options["state"] == "enabled"
+        port = read_listening_port(windows) if enabled else None
+        outcome = firewall.set_exception(windows, enabled=enabled, listening_port=port, check_mode=self.check_mode)
+        return self.changes(outcome, windows)

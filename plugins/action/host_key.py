@@ -1,0 +1,64 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action of activation.kms.host_key."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ..plugin_utils._action import KEY_OPTIONS, KmsAction, Options, confirm_timeout
+from ..plugin_utils._keys import ProductKey, parse_key
+from ..plugin_utils._licensing import host_key
+from ..plugin_utils._licensing.read import read_machine, read_products
+
+
+class ActionModule(KmsAction):
+    """Install or remove a KMS host key."""
+
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        **KEY_OPTIONS,
+        "allow_client_os": {"type": "bool", "default": False},
+        "convert_from": {"type": "list", "elements": "str", "choices": list(host_key.CONVERTIBLE), "default": []},
+        "key": {"type": "str", "no_log": True},
+        "replace": {"type": "bool", "default": False},
+        "state": {"type": "str", "choices": ["absent", "present"], "default": "present"},
+    }
+    REQUIRED_IF: t.ClassVar[list[t.Any]] = [("state", "present", ["key"])]
+
+    def use_case(self, options: Options) -> dict[str, t.Any]:
+        """Refuse what is wrong with the key itself before the machine is asked anything."""
+        if options["state"] == "absent":
+            # Removing sends no key, only the activation id of the product: nothing of it can be overheard.
+            key = parse_key(options["key"]) if options["key"] else None
+            return self._remove(options, key)
+        key = self.secret_key(options, is_public=lambda _key: False)
+        host_key.refuse_key(key)
+        windows, clock = self.windows(), self.clock()
+        outcome = host_key.install(
+            windows,
+            clock,
+            read_machine(windows, clock),
+            read_products(windows, clock),
+            key,
+            replace=options["replace"],
+            convert_from=options["convert_from"],
+            allow_client_os=options["allow_client_os"],
+            check_mode=self.check_mode,
+            confirm_timeout=confirm_timeout(options),
+            notify=self.notify,
+        )
+        return self.changes(outcome, windows)
+
+    def _remove(self, options: Options, key: ProductKey | None) -> dict[str, t.Any]:
+        windows, clock = self.windows(), self.clock()
+        outcome = host_key.remove(
+            windows,
+            clock,
+            read_products(windows, clock),
+            key,
+            check_mode=self.check_mode,
+            confirm_timeout=confirm_timeout(options),
+            notify=self.notify,
+        )
+        return self.changes(outcome, windows)

@@ -1,0 +1,90 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+DOCUMENTATION = r"""
+module: activate
+short_description: Activate the Windows of a machine
+version_added: 1.0.0
+description:
+  - Activates the machine's Windows when it is not licensed - a KMS client at its KMS host, a KMS host key or a MAK at Microsoft.
+  - A licensed product is left alone, so that no activation is used up twice.
+  - When a KMS host became licensed its licensing service is restarted once, which makes it publish its SRV record. On a licensed KMS host a stopped
+    service is started.
+author:
+  - activation.kms contributors (@activation-kms)
+extends_documentation_fragment:
+  - activation.kms.attributes
+  - activation.kms.attributes.changes
+  - activation.kms.attributes.windows
+  - activation.kms.windows
+options:
+  accept_low_count:
+    description:
+      - Make it an outcome and no error when the KMS host's count is still too low (0xC004F038). The request was counted all the same, so that asking again
+        after other machines have asked succeeds.
+    type: bool
+    default: false
+  confirm_timeout:
+    description:
+      - Seconds, V(0) to V(600), to watch the machine's state when the answer to the activation was lost.
+    type: int
+    default: 60
+  renew:
+    description:
+      - Ask for new validity although the product is licensed. Refused for products whose activations Microsoft counts.
+    type: bool
+    default: false
+  role:
+    description:
+      - What is to be activated. V(any) is the machine's Windows, whatever its key.
+      - With a role the task fails, clearly, when the machine's key is of another kind.
+    type: str
+    choices: [any, kms_client, kms_host, mak, retail, oem, avma]
+    default: any
+seealso:
+  - module: activation.kms.client_key
+  - module: activation.kms.host_key
+"""
+
+EXAMPLES = r"""
+- name: Activate the KMS host
+  activation.kms.activate:
+    role: kms_host
+
+- name: Ask for activation, and go on when the count is still too low
+  activation.kms.activate:
+    role: kms_client
+    accept_low_count: true
+  register: asked
+"""
+
+RETURN = r"""
+backend:
+  description: How the machine was reached.
+  returned: success
+  type: str
+  sample: wsman
+outcome:
+  description:
+    - V(activated), V(already_licensed), V(count_too_low), or in check mode V(would_activate).
+  returned: success
+  type: str
+  sample: activated
+restarted:
+  description: Whether the licensing service was restarted, because a KMS host became licensed.
+  returned: success
+  type: bool
+  sample: true
+started:
+  description: Whether the licensing service of a licensed KMS host was stopped and had to be started.
+  returned: success
+  type: bool
+  sample: false
+would:
+  description: One line for each thing that check mode left undone.
+  returned: success
+  type: list
+  elements: str
+  sample: []
+"""
