@@ -150,7 +150,7 @@ activation:
         reason:
           description: Why the product has this status.
           type: dict
-          sample: {code: "0x4004F401", symbol: SL_I_STORE_BASED_ACTIVATION, meaning: null}
+          sample: {code: "0xC004F056", symbol: SL_E_VL_MACHINE_NOT_BOUND, meaning: Volume client is not bound to any KMS host.}
         grace_minutes: {description: "Minutes of grace or validity left; 0 for a product that does not expire.", type: int, sample: 259200}
         expires_at: {description: "When they end, in UTC.", type: str, sample: "2027-05-23T08:15:00Z"}
         evaluation_ends_at: {description: End of an evaluation., type: str, sample: null}
