@@ -1,0 +1,43 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+PYTHON ?= python3
+SHELL := /bin/sh
+VENV := .venv/bin/python
+
+# Ansible refuses to start in the C locale, and a stray ansible.cfg of the user must not change what the demo and the tests show.
+export LC_ALL := C.UTF-8
+export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
+# ansible finds the collection by its name through a link, whatever this checkout is called.
+export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
+export PYTHONPATH := $(CURDIR)/.cache:$(CURDIR)
+
+.PHONY: help demo test lint bench clean prepare
+
+help:
+	@echo 'make demo    a simulated estate: one KMS host and its clients, deployed and activated by the playbooks'
+	@echo 'make test    every test; PYTEST_ARGS="-k firewall" for some of them'
+	@echo 'make lint    ruff, mypy, yamllint, ansible-lint, antsibull-changelog'
+	@echo 'make bench   requests, bytes and time of a read, beside a no-op, in one run'
+	@echo 'make clean   removes what the others made'
+
+prepare:
+	@sh tests/prepare.sh '$(PYTHON)' test-requirements.txt
+
+demo: prepare
+	@sh tests/demo/run.sh
+
+test: prepare
+	@'$(VENV)' -m pytest $(PYTEST_ARGS)
+
+lint:
+	@sh tests/prepare.sh '$(PYTHON)' lint-requirements.txt
+	@sh tests/lint.sh
+
+bench: prepare
+	@'$(VENV)' tests/bench/read.py
+
+clean:
+	-@test ! -e .demo/lab.json || '$(VENV)' -m tests.lab stop --directory .demo
+	rm -rf .venv .cache .demo .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,44 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# The demonstration: a simulated estate, the playbooks that an administrator would run on it, and what came of it.
+# Run by `make demo` from the top of the checkout.
+set -eu
+
+python=.venv/bin/python
+export ANSIBLE_FORKS=10
+folder=.demo
+estate=tests/lab/estates/demo.yml
+facts=$folder/activation.jsonl
+
+say() { printf '\n== %s\n\n' "$*"; }
+playbook() {
+    printf '$ ansible-playbook %s\n' "$*"
+    "$python" -m ansible playbook -i "$folder/inventory.yml" "$@"
+}
+stop() { "$python" -m tests.lab stop --directory "$folder" >/dev/null 2>&1 || true; }
+
+stop
+rm -rf "$folder"
+mkdir -m 700 "$folder"
+trap stop EXIT INT TERM
+
+say "A simulated estate on loopback: $estate"
+"$python" -m tests.lab start --estate "$estate" --directory "$folder" --daemonize
+# In real life the host key comes from a vault. This one is made up, with letters that no real key has.
+"$python" tests/demo/variables.py "$estate" "$folder"
+
+say "1. Stand up the KMS host: key, activation, firewall, SRV record proven, port answering"
+playbook activation.kms.deploy_host -e kms_hosts=kms_hosts
+
+say "2. Move the clients to KMS: three have a MAK, the others a client key; all ask, then those ask again that were refused for the count"
+playbook activation.kms.activate_clients -e kms_clients=kms_clients -e "kms_facts_path=$PWD/$facts"
+
+say "3. The same playbooks again: nothing is left to change (only what changes or fails would be shown)"
+export ANSIBLE_DISPLAY_OK_HOSTS=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
+playbook activation.kms.deploy_host -e kms_hosts=kms_hosts -e "kms_facts_path=$PWD/$facts"
+playbook activation.kms.activate_clients -e kms_clients=kms_clients
+
+say "What came of it"
+"$python" tests/demo/summary.py "$facts"
