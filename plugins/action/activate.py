@@ -18,6 +18,7 @@ class ActionModule(KmsAction):
     SPEC: t.ClassVar[dict[str, t.Any]] = {
         "accept_low_count": {"type": "bool", "default": False},
         "confirm_timeout": {"type": "int", "default": 60},
+        "publish": {"type": "bool", "default": False},
         "renew": {"type": "bool", "default": False},
         "role": {"type": "str", "choices": list(activate.ROLE_CHOICES), "default": activate.ANY},
     }
@@ -32,6 +33,7 @@ class ActionModule(KmsAction):
             role=options["role"],
             accept_low_count=options["accept_low_count"],
             renew=options["renew"],
+            publish=options["publish"],
             check_mode=self.check_mode,
             confirm_timeout=confirm_timeout(options),
             notify=self.notify,

@@ -16,7 +16,7 @@ author:
 extends_documentation_fragment:
   - activation.kms.attributes
   - activation.kms.attributes.changes
-  - activation.kms.attributes.windows
+  - activation.kms.attributes.windows_action
   - activation.kms.windows
 options:
   accept_low_count:
@@ -30,6 +30,13 @@ options:
       - Seconds, V(0) to V(600), to watch the machine's state when the answer to the activation was lost.
     type: int
     default: 60
+  publish:
+    description:
+      - Restart the licensing service of a KMS host although it was licensed before, so that it publishes its SRV record.
+      - Windows activates a host key by itself when it can reach Microsoft, and then nothing has made the new host publish. The role
+        P(activation.kms.kms_host#role) sets this when the record is missing.
+    type: bool
+    default: false
   renew:
     description:
       - Ask for new validity although the product is licensed. Refused for products whose activations Microsoft counts.
@@ -72,7 +79,7 @@ outcome:
   type: str
   sample: activated
 restarted:
-  description: Whether the licensing service was restarted, because a KMS host became licensed.
+  description: Whether the licensing service was restarted, because a KMS host became licensed or O(publish) asked for it.
   returned: success
   type: bool
   sample: true

@@ -15,7 +15,7 @@ author:
 extends_documentation_fragment:
   - activation.kms.attributes
   - activation.kms.attributes.info_module
-  - activation.kms.attributes.windows
+  - activation.kms.attributes.windows_action
   - activation.kms.windows
 options:
   facts_path:

@@ -15,7 +15,7 @@ author:
 extends_documentation_fragment:
   - activation.kms.attributes
   - activation.kms.attributes.changes
-  - activation.kms.attributes.windows
+  - activation.kms.attributes.windows_action
   - activation.kms.windows
 options:
   state:

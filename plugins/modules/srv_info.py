@@ -122,6 +122,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+msg:
+  description: Everything noteworthy of every domain in one line. It is what a task shows that gave up waiting with C(until).
+  returned: success
+  type: str
+  sample: ns2.corp.example.com (192.0.2.54) did not answer in time.
 proven:
   description:
     - Whether everything in O(expect) was found, in every domain, by the resolver and on every authoritative server.
@@ -323,7 +328,7 @@ def look_up(parameters: dict[str, t.Any]) -> dict[str, t.Any]:
     names = [(domain, _dns.absolute_name(f"{service}.{domain}")) for domain in domains]
     client = _dns.Client(parameters["name_servers"], parameters["port"], parameters["timeout"])
     results = [_one(client, domain, name, expected, parameters["addresses"]) for domain, name in names]
-    return {"results": results, "proven": all(result["proven"] for result in results) if expected else None}
+    return {"results": results, "proven": all(result["proven"] for result in results) if expected else None, "msg": _summary(results)}
 
 
 def _one(client: _dns.Client, domain: str, name: t.Any, expected: list[_srv.Endpoint], with_addresses: bool) -> dict[str, t.Any]:
@@ -366,6 +371,12 @@ def _one(client: _dns.Client, domain: str, name: t.Any, expected: list[_srv.Endp
         "unexpected": [_difference(difference) for difference in verdict.unexpected],
         "problems": problems,
     }
+
+
+def _summary(results: list[dict[str, t.Any]]) -> str:
+    # A task that gives up waiting for "proven" fails with this text; without it Ansible says "Unknown error".
+    problems = [problem for result in results for problem in result["problems"]]
+    return " ".join(problems) or "Nothing is wrong with the SRV records."
 
 
 def _endpoint(item: dict[str, t.Any]) -> _srv.Endpoint:

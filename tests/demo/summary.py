@@ -64,7 +64,7 @@ def host_table(rows: list[Facts]) -> rich.table.Table:
 
 def client_table(rows: list[Facts]) -> rich.table.Table:
     """Return one line for each Windows edition among the clients."""
-    made = table("Clients", "Windows", "Machines", "On KMS", "Licensed", "Days left", "KMS host")
+    made = table("Clients", "Windows", "Machines", "On KMS", "Licensed", "Days", "KMS host")
     by_edition: dict[str, list[Facts]] = collections.defaultdict(list)
     for row in rows:
         by_edition[edition(row)].append(row)

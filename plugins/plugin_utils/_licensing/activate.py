@@ -66,13 +66,15 @@ def apply(
     role: str,
     accept_low_count: bool,
     renew: bool,
+    publish: bool,
     check_mode: bool,
     confirm_timeout: float,
     notify: Notify,
 ) -> Outcome:
     """Activate the product when it is not licensed, and see to it that a KMS host's service runs.
 
-    role: "any" for the machine's one Windows product, else one of ROLES. renew: ask for new validity although the product is licensed; KMS clients only.
+    role: "any" for the machine's one Windows product, else one of ROLES. publish: restart the service of a KMS host that was licensed before, too:
+    Windows activates a host key by itself when it can, and then nothing has made the host publish. renew: ask for new validity although the product is licensed; KMS clients only.
 
     Raises RefusedError, MethodFailedError (with the licensing code), NotAppliedError.
     """
@@ -88,7 +90,7 @@ def apply(
         outcome.extra = _extra("would_activate")
         return outcome
     if product.licensed and not renew:
-        return _already(windows, clock, product, check_mode=check_mode)
+        return _already(windows, clock, product, publish=publish, check_mode=check_mode, notify=notify)
     _check(product, renew)
     if check_mode:
         return _would(product)
@@ -113,24 +115,33 @@ def _check(product: Product, renew: bool) -> None:
         )
 
 
-def _already(windows: Windows, clock: Clock, product: Product, *, check_mode: bool) -> Outcome:
+def _already(windows: Windows, clock: Clock, product: Product, *, publish: bool, check_mode: bool, notify: Notify) -> Outcome:
     state = snapshot(product)
     outcome = Outcome(before=state, after=state, message=f"{product.label()} is licensed already.")
     outcome.extra = _extra("already_licensed")
     if product.role != "kms_host":
         return outcome
-    service = service_state(windows)
-    if service is None or service.lower() == "running":
+    service = service_state(windows) or "missing"
+    running = service.lower() == "running"
+    if running and not publish:
         return outcome
     outcome.changed = True
     outcome.before = {**state, "sppsvc": service}
-    outcome.after = {**state, "sppsvc": "Running"}
-    if check_mode:
+    outcome.after = {**state, "sppsvc": "Running, restarted" if running else "Running"}
+    if running:
+        outcome.message += " Its licensing service is restarted, so that the host publishes its SRV record."
+        outcome.would = ["restart the licensing service (sppsvc), so that the host publishes its SRV record"]
+    else:
+        outcome.message += " Its licensing service was not running and is started."
         outcome.would = ["start the licensing service (sppsvc): a KMS host answers nobody without it"]
+    if check_mode:
         return outcome
-    _start(windows, clock)
-    outcome.extra["started"] = True
-    outcome.message += " The licensing service was not running and was started."
+    outcome.would = []
+    if running:
+        _restart(windows, clock, notify)
+    else:
+        _start(windows, clock)
+    outcome.extra["restarted" if running else "started"] = True
     return outcome
 
 

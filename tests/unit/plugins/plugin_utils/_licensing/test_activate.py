@@ -31,7 +31,7 @@ def machine(*rows, state="Running"):
     return windows
 
 
-def run(windows, *, role="any", accept_low_count=False, renew=False, check_mode=False, clock=None):
+def run(windows, *, role="any", accept_low_count=False, renew=False, publish=False, check_mode=False, clock=None):
     clock = clock or FakeClock().clock
     return activate.apply(
         windows,
@@ -40,6 +40,7 @@ def run(windows, *, role="any", accept_low_count=False, renew=False, check_mode=
         role=role,
         accept_low_count=accept_low_count,
         renew=renew,
+        publish=publish,
         check_mode=check_mode,
         confirm_timeout=60.0,
         notify=lambda text: None,
@@ -83,6 +84,25 @@ def test_a_licensed_host_with_a_stopped_service_is_started():
     outcome = run(windows, role="kms_host")
     assert (outcome.changed, outcome.extra["started"], outcome.extra["outcome"]) == (True, True, "already_licensed")
     assert windows.written() == ["StartService"]
+
+
+def test_publish_restarts_a_host_that_was_licensed_before():
+    windows = machine(product_row("kms_host"))
+    outcome = run(windows, role="kms_host", publish=True)
+    assert (outcome.changed, outcome.extra["restarted"], outcome.extra["outcome"]) == (True, True, "already_licensed")
+    assert windows.written() == ["StopService", "StartService"]
+    assert outcome.before != outcome.after
+
+
+def test_publish_in_check_mode_writes_nothing_and_says_so():
+    windows = machine(product_row("kms_host"))
+    outcome = run(windows, role="kms_host", publish=True, check_mode=True)
+    assert outcome.would == ["restart the licensing service (sppsvc), so that the host publishes its SRV record"]
+    assert windows.written() == []
+
+
+def test_publish_means_nothing_for_a_client():
+    assert not run(machine(product_row()), publish=True).changed
 
 
 def test_a_licensed_client_with_a_stopped_service_is_left_alone():
