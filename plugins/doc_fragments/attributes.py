@@ -6,7 +6,7 @@
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 Every module takes the standard fragment, C(activation.kms.attributes), which describes the attributes, and one or two of the others,
-which say what is supported: C(.info_module) or C(.changes), and C(.windows) where the module manages a Windows machine.
+which say what is supported: C(.info_module) or C(.changes), and C(.windows_action) where the module manages a Windows machine.
 """
 
 from __future__ import annotations
@@ -58,8 +58,9 @@ attributes:
     support: full
 """
 
-    # For modules that manage a Windows machine: an action plugin on the controller does the work.
-    WINDOWS = r"""
+    # For modules that manage a Windows machine: an action plugin on the controller does the work. Not called WINDOWS, because ansible-doc would
+    # then take the file windows.py beside this one for it.
+    WINDOWS_ACTION = r"""
 options: {}
 attributes:
   platform:

@@ -10,6 +10,7 @@ class ModuleDocFragment:
     """Notes and requirements of the Windows modules."""
 
     DOCUMENTATION = r"""
+options: {}
 requirements:
   - pywinrm >= 0.4.3 on the controller
 notes:

@@ -104,7 +104,10 @@ activation:
           elements: dict
           sample: []
         kms_lookup_domain: {description: "DNS domain in which SRV records are looked for, when set.", type: dict, sample: null}
-        kms_host_product_id: {description: Product id of the KMS host that activated this client., type: str, sample: 03612-00206-471-452343-03-1033-20348.0000-0012024}
+        kms_host_product_id:
+          description: Product id of the KMS host that activated this client.
+          type: str
+          sample: 03612-00206-471-452343-03-1033-20348.0000-0012024
     host:
       description: The KMS host side. On other machines RV(activation.host.is_kms_host) is V(false) and the rest is V(null).
       type: dict
@@ -112,7 +115,10 @@ activation:
         is_kms_host: {description: Whether a KMS host key is installed., type: bool, sample: true}
         activation_id: {description: Activation id of the host product., type: str, sample: ff808201-fec6-4fd4-ae16-abbddade5706}
         count: {description: "Current count, 0 to 50; V(null) when no request was seen yet.", type: int, sample: 32}
-        count_explained: {description: "What the count means for clients.", type: str, sample: "32 machines counted; enough for Windows Server and Office (5) and for Windows clients (25); the count stops at 50"}
+        count_explained:
+          description: What the count means for clients.
+          type: str
+          sample: 32 machines counted; enough for Windows Server and Office (5) and for Windows clients (25); the count stops at 50
         listening_port: {description: TCP port., type: int, sample: 1688}
         dns_publishing: {description: Whether the host publishes SRV records., type: bool, sample: true}
         publish_domains: {description: Lines of DnsDomainPublishList., type: list, elements: str, sample: []}

@@ -93,7 +93,8 @@ class KmsAction(ActionBase, abc.ABC):
             if reason:
                 raise RefusedError(
                     f"the product key would cross the network readable by anyone on the way: {reason}",
-                    "use a TLS listener (port 5986) or a transport that encrypts messages (ntlm, kerberos, credssp); allow_cleartext_key: true sends it all the same",
+                    "use a TLS listener (port 5986) or a transport that encrypts messages (ntlm, kerberos, credssp); "
+                    "allow_cleartext_key: true sends it all the same",
                 )
         return key
 
@@ -121,4 +122,7 @@ def _unexpected(error: Exception) -> str:
         return text
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{last.filename.rpartition('/')[2]}:{last.lineno}"
-    return f"activation.kms met an error of its own, {type(error).__name__} in {where}: {text}. Please report it; the machine's state is what activation_info says."
+    return (
+        f"activation.kms met an error of its own, {type(error).__name__} in {where}: {text}. "
+        "Please report it; the machine's state is what activation_info says."
+    )

@@ -73,8 +73,10 @@ def apply(
 ) -> Outcome:
     """Activate the product when it is not licensed, and see to it that a KMS host's service runs.
 
-    role: "any" for the machine's one Windows product, else one of ROLES. publish: restart the service of a KMS host that was licensed before, too:
-    Windows activates a host key by itself when it can, and then nothing has made the host publish. renew: ask for new validity although the product is licensed; KMS clients only.
+    role: "any" for the machine's one Windows product, else one of ROLES.
+    publish: restart the service of a KMS host that was licensed before, too. Windows activates a host key by itself when it can, and then
+    nothing has made the host publish.
+    renew: ask for new validity although the product is licensed; KMS clients only.
 
     Raises RefusedError, MethodFailedError (with the licensing code), NotAppliedError.
     """

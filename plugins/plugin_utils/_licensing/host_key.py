@@ -65,7 +65,8 @@ def check_install(
         return current
     if current.role == ROLE and not replace:
         raise RefusedError(
-            f"this machine has another KMS host key already, {current.label()}; replacing it uses one of the few activations of the new key, and the old one is lost",
+            f"this machine has another KMS host key already, {current.label()}; "
+            "replacing it uses one of the few activations of the new key, and the old one is lost",
             "if that is what you want, set replace: true",
         )
     if current.role in CONVERTIBLE and current.role not in convert_from:

@@ -100,7 +100,6 @@ class Windows(t.Protocol):
         Errors that concern one operation (an unknown class, access denied to one namespace) are in its reading. Errors that
         end the conversation (UnreachableError, LoginRefusedError, RedirectedError) are raised.
         """
-        ...
 
     def invoke(self, call: Invoke) -> dict[str, Value]:
         """Call a method once and return its outputs, ReturnValue left out.
@@ -108,7 +107,6 @@ class Windows(t.Protocol):
         Raises MethodFailedError when the machine says that the method failed, OutcomeUnknownError when the call was sent and no answer
         came back. The call is never sent twice.
         """
-        ...
 
 
 def wql_text(text: str) -> str:
