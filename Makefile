@@ -11,6 +11,9 @@ export LC_ALL := C.UTF-8
 export ANSIBLE_CONFIG := $(CURDIR)/tests/ansible.cfg
 # ansible finds the collection by its name through a link, whatever this checkout is called.
 export ANSIBLE_COLLECTIONS_PATH := $(CURDIR)/.cache
+# Its temporary files go here and not to the home folder, which may not even be writable.
+export ANSIBLE_HOME := $(CURDIR)/.cache/ansible_home
+export ANSIBLE_REMOTE_TEMP := $(CURDIR)/.cache/ansible_home/tmp
 export PYTHONPATH := $(CURDIR)/.cache:$(CURDIR)
 
 .PHONY: help demo test lint bench clean prepare

@@ -28,24 +28,23 @@ fi
 mkdir -p .cache/ansible_collections/activation
 ln -sfn ../../.. .cache/ansible_collections/activation/kms
 
+# Scripts in a virtual environment hold its path: a folder that was moved or copied gets one of its own, and so does another Python.
+origin=$(pwd -P && "$python" -V)
 # The stamp holds every line that was installed, so that a changed pin is installed and an unchanged one costs nothing.
 wanted=$(cat requirements.txt test-requirements.txt "$requirements")
 stamp=.venv/.installed-$requirements
-if [ -x .venv/bin/python ] && .venv/bin/python -c '' 2>/dev/null && [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ]; then
-    exit 0
-fi
-
-if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
-    version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-    echo "$python cannot make virtual environments here. On Debian: apt install python$version-venv" >&2
-    exit 1
-fi
-
-# A folder that was moved or copied leaves a venv behind whose scripts point elsewhere: it is made anew.
-if ! .venv/bin/python -c 'import os, sys; sys.exit(os.path.realpath(sys.prefix) != os.path.realpath(".venv"))' 2>/dev/null || ! .venv/bin/pip --version >/dev/null 2>&1; then
+if [ "$origin" != "$(cat .venv/.origin 2>/dev/null)" ] || ! .venv/bin/python -c '' 2>/dev/null; then
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+        echo "$python cannot make virtual environments here. On Debian: apt install python$version-venv" >&2
+        exit 1
+    fi
     echo "Making a virtual environment in .venv"
     rm -rf .venv
     "$python" -m venv .venv
+    printf '%s' "$origin" >.venv/.origin
+elif [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ]; then
+    exit 0
 fi
 echo "Installing the packages of $requirements (a minute or two the first time)"
 .venv/bin/python -m pip install --quiet --quiet --disable-pip-version-check --requirement "$requirements"

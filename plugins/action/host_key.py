@@ -8,7 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from ..plugin_utils._action import KEY_OPTIONS, KmsAction, Options, confirm_timeout
-from ..plugin_utils._keys import ProductKey, parse_key
+from ..plugin_utils._keys import ProductKey
 from ..plugin_utils._licensing import host_key
 from ..plugin_utils._licensing.read import read_machine, read_products
 
@@ -30,7 +30,7 @@ class ActionModule(KmsAction):
         """Refuse what is wrong with the key itself before the machine is asked anything."""
         if options["state"] == "absent":
             # Removing sends no key, only the activation id of the product: nothing of it can be overheard.
-            key = parse_key(options["key"]) if options["key"] else None
+            key = self.product_key(options) if options["key"] else None
             return self._remove(options, key)
         key = self.secret_key(options, is_public=lambda _key: False)
         host_key.refuse_key(key)

@@ -48,7 +48,7 @@ RETURN = r"""
 activated:
   description:
     - Whether the machine's Windows is licensed.
-    - V(null) when several Windows products have a key and nothing tells which one is in use.
+    - V(false) too when several Windows products have a key and nothing tells which one is in use; RV(attention) says so then.
   returned: success
   type: bool
   sample: true

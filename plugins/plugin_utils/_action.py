@@ -21,8 +21,8 @@ from ._licensing.clock import Clock
 from ._licensing.outcome import Outcome
 from ._licensing.refusal import NotAppliedError, RefusedError
 from ._windows.choose import cleartext_reason, open_windows
-from ._windows.errors import UnreachableError, WindowsError
-from ._windows.interface import Windows
+from ._windows.errors import OutcomeUnknownError, UnreachableError, WindowsError
+from ._windows.interface import Invoke, Reading, ReadOperation, Value, Windows
 
 Options = dict[str, t.Any]
 
@@ -49,7 +49,9 @@ class KmsAction(ActionBase, abc.ABC):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Validate the options, do the work, and let nothing out but a masked result."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
-        self._machine = str((task_vars or {}).get("inventory_hostname", "?"))
+        # With delegate_to it is another machine that is managed, and the lines of a facts file are told apart by this name.
+        self._machine = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "?"))
+        self._reached: _Noted | None = None
         result.setdefault("changed", False)
         try:
             _validation, options = self.validate_argument_spec(argument_spec=self.SPEC, required_if=self.REQUIRED_IF)
@@ -62,10 +64,13 @@ class KmsAction(ActionBase, abc.ABC):
             result.update(failed=True, msg=str(error), error={"refused": error.reason, "next_step": error.way_on})
         except NotAppliedError as error:
             # A change was sent, so the machine may not be as it was: the safe answer is changed.
-            result.update(failed=True, changed=True, msg=str(error))
+            result.update(failed=True, changed=True, msg=str(error), error={"not_applied": error.reason, "next_step": error.way_on})
         except Exception as error:  # pylint: disable=broad-exception-caught
             # The text of any exception may hold an option's value, a key among them: it leaves this border masked, and alone.
             result.update(failed=True, msg=_unexpected(error))
+        if self._reached is not None and self._reached.may_have_changed and (result.get("failed") or result.get("unreachable")):
+            # An error does not undo what was carried out before it, and a handler that waits for a change has to learn of it.
+            result["changed"] = True
         return t.cast("dict[str, t.Any]", mask_result(result))
 
     @property
@@ -79,15 +84,24 @@ class KmsAction(ActionBase, abc.ABC):
 
     def windows(self) -> Windows:
         """Return the machine of this task."""
-        return open_windows(self._connection, sleep=time.sleep, progress=self.notify)
+        self._reached = _Noted(open_windows(self._connection, sleep=time.sleep, progress=self.notify))
+        return self._reached
 
     def notify(self, text: str) -> None:
         """Show a progress line on the terminal."""
         Display().display(f"activation.kms: {self._machine}: {mask_keys(text)}")
 
+    def product_key(self, options: Options) -> ProductKey:
+        """Return the option C(key); raise RefusedError when it does not have the shape of a product key."""
+        try:
+            return parse_key(options["key"])
+        except ValueError as error:
+            reason = str(error)
+        raise RefusedError(reason, "give key as five groups of five letters or digits with dashes between them, in quotes")
+
     def secret_key(self, options: Options, *, is_public: t.Callable[[ProductKey], bool]) -> ProductKey:
         """Return the option C(key), refused where it would travel readable: before the first message is sent."""
-        key = parse_key(options["key"])
+        key = self.product_key(options)
         if not is_public(key) and not options["allow_cleartext_key"]:
             reason = cleartext_reason(self._connection)
             if reason:
@@ -108,11 +122,37 @@ class KmsAction(ActionBase, abc.ABC):
         return result
 
 
+class _Noted:
+    """A machine, with a note of whether a call may have changed it."""
+
+    def __init__(self, inner: Windows) -> None:
+        self._inner = inner
+        self.backend = inner.backend
+        self.may_have_changed = False
+
+    def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
+        """Pass reads on."""
+        return self._inner.read(operations)
+
+    def invoke(self, call: Invoke) -> dict[str, Value]:
+        """Pass a call on; one that was carried out, or whose answer was lost, is noted."""
+        try:
+            outputs = self._inner.invoke(call)
+        except OutcomeUnknownError:
+            self.may_have_changed = True
+            raise
+        self.may_have_changed = True
+        return outputs
+
+
 def confirm_timeout(options: Options) -> float:
-    """Return the option C(confirm_timeout) in seconds; raise ValueError out of 0 to 600."""
+    """Return the option C(confirm_timeout) in seconds; raise RefusedError out of 0 to 600."""
     seconds = int(options["confirm_timeout"])
     if not 0 <= seconds <= MAX_CONFIRM_TIMEOUT:
-        raise ValueError(f"confirm_timeout is {seconds}, but it must be between 0 and {MAX_CONFIRM_TIMEOUT} seconds")
+        raise RefusedError(
+            f"confirm_timeout is {seconds}, but it must be between 0 and {MAX_CONFIRM_TIMEOUT} seconds",
+            "give a number of seconds in that range, or leave the option out",
+        )
     return float(seconds)
 
 

@@ -27,4 +27,7 @@ def append_line(path: pathlib.Path, row: t.Mapping[str, t.Any]) -> None:
             fcntl.flock(file, fcntl.LOCK_EX)
             file.write(line)
     except OSError as error:
-        raise ValueError(f"the facts file {path} could not be written on the controller: {error.strerror}") from None
+        raise ValueError(
+            f"the facts file {path} could not be written on the controller: {error.strerror}. "
+            "Next: let facts_path name a file in a folder that is there and that you may write to."
+        ) from None

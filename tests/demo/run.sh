@@ -11,6 +11,10 @@ export ANSIBLE_FORKS=10
 folder=.demo
 estate=tests/lab/estates/demo.yml
 facts=$folder/activation.jsonl
+# As JSON, because name=value ends at a space.
+facts_path="{\"kms_facts_path\": \"$PWD/$facts\"}"
+# No proxy leads to the lab's loopback addresses.
+unset http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY
 
 say() { printf '\n== %s\n\n' "$*"; }
 playbook() {
@@ -33,11 +37,11 @@ say "1. Stand up the KMS host: key, activation, firewall, SRV record proven, por
 playbook activation.kms.deploy_host -e kms_hosts=kms_hosts
 
 say "2. Move the clients to KMS: three have a MAK, the others a client key; all ask, then those ask again that were refused for the count"
-playbook activation.kms.activate_clients -e kms_clients=kms_clients -e "kms_facts_path=$PWD/$facts"
+playbook activation.kms.activate_clients -e kms_clients=kms_clients -e "$facts_path"
 
 say "3. The same playbooks again: nothing is left to change (only what changes or fails would be shown)"
 export ANSIBLE_DISPLAY_OK_HOSTS=false ANSIBLE_DISPLAY_SKIPPED_HOSTS=false
-playbook activation.kms.deploy_host -e kms_hosts=kms_hosts -e "kms_facts_path=$PWD/$facts"
+playbook activation.kms.deploy_host -e kms_hosts=kms_hosts -e "$facts_path"
 playbook activation.kms.activate_clients -e kms_clients=kms_clients
 
 say "What came of it"

@@ -51,6 +51,11 @@ def choose(products: Products, role: str) -> Product | None:
 def missing(products: Products, role: str) -> RefusedError:
     """Return the refusal for a machine that has nothing of this role to activate."""
     present = ", ".join(p.label() for p in windows_candidates(products)) or "no Windows product with a product key"
+    if role == ANY:
+        return RefusedError(
+            f"there is nothing to activate: this machine has {present}",
+            f"install a key first, with {KEY_MODULE['kms_client']} or {KEY_MODULE['kms_host']}",
+        )
     module = KEY_MODULE.get(role)
     return RefusedError(
         f"there is nothing to activate in the role {role}: this machine has {present}",
@@ -185,7 +190,8 @@ def _activate(
     if not after.licensed:
         why = f": {after.reason.code} {after.reason.symbol or ''} {after.reason.meaning or ''}".rstrip() if after.reason else ""
         raise NotAppliedError(
-            f"Windows accepted the activation of {after.label()}, but reading it back shows {after.license_status_word}{why}"
+            f"Windows accepted the activation of {after.label()}, but reading it back shows {after.license_status_word}{why}",
+            "look at the Application log of the machine for events of Microsoft-Windows-Security-SPP",
         )
     outcome.changed = True
     outcome.after = snapshot(after)
@@ -207,7 +213,8 @@ def _find(products: Products, product: Product) -> Product:
         if candidate.activation_id == product.activation_id:
             return candidate
     raise NotAppliedError(
-        f"{product.label()} is gone: no product has its activation id any more. Something else changes this machine's key at the same time"
+        f"{product.label()} is gone: no product has its activation id any more. Something else changes this machine's key at the same time",
+        "find out what else manages the key of this machine, then run the task again",
     )
 
 

@@ -139,7 +139,8 @@ def apply(
     if installed is None or installed.role != ROLE:
         raise NotAppliedError(
             f"the key ending in {decided.key.last_five} was installed, but it is no KMS client key: this machine's Windows is now "
-            f"{installed.label() if installed else 'not to be told'}. Next: run this module again with key: auto"
+            f"{installed.label() if installed else 'not to be told'}",
+            "run this module again with key: auto",
         )
     outcome.after = snapshot(installed)
     outcome.message = f"Installed {doing}."

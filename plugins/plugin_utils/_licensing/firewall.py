@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import typing as t
 
+from .._windows.errors import OutcomeUnknownError
 from .._windows.interface import Invoke, Query, RegistryValue, Row, Windows
 from .model import DEFAULT_PORT, FirewallRule
 from .outcome import Outcome
@@ -78,15 +79,25 @@ def set_exception(windows: Windows, *, enabled: bool, listening_port: int | None
         outcome.after = {**outcome.before, **{rule.name: word + "d" for rule in to_change}}
         outcome.message = f"Would {word} the KMS firewall exception."
     else:
+        lost = None
         for rule in to_change:
-            windows.invoke(Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=rule.keys))
+            try:
+                windows.invoke(Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=rule.keys))
+            except OutcomeUnknownError as error:
+                # The rules, read next, decide; the call is not sent again.
+                lost = error
         after = read_rules(windows)
         outcome.after = _state(after)
         undone = [rule.name for rule in after if rule.enabled is not enabled]
+        if undone and lost:
+            raise NotAppliedError(
+                f"the firewall rule {' and '.join(undone)} was not {word}d: {lost.seen()}; reading it back shows no change. It was not sent a second time",
+                "run the task again, it compares first",
+            )
         if undone:
             raise NotAppliedError(
-                f"the machine answered that it would {word} the firewall rule {' and '.join(undone)}, but reading it back shows no change. "
-                "Next: look for a group policy or a security agent that owns the firewall of this machine"
+                f"the machine answered that it would {word} the firewall rule {' and '.join(undone)}, but reading it back shows no change",
+                "look for a group policy or a security agent that owns the firewall of this machine",
             )
         before = after
         outcome.message = f"The KMS firewall exception was {word}d."

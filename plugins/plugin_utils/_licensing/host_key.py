@@ -110,8 +110,8 @@ def install(
     installed = next(p for p in after if p.partial_key == key.last_five)
     if installed.role != ROLE:
         raise NotAppliedError(
-            f"the key ending in {key.last_five} was installed, but it is no KMS host key: it made {installed.label()}. "
-            "Next: give the host key (CSVLK); this module replaces the wrong key when convert_from names its channel"
+            f"the key ending in {key.last_five} was installed, but it is no KMS host key: it made {installed.label()}",
+            "give the host key (CSVLK); this module replaces the wrong key when convert_from names its channel",
         )
     if installed.application != "windows":
         outcome.warnings.append(f"This host key is for {installed.name}, not for Windows: the machine's Windows keeps the key it had.")

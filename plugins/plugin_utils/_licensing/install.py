@@ -8,6 +8,7 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from .._catalogue.loader import is_evaluation
@@ -46,8 +47,8 @@ def install_key(windows: Windows, clock: Clock, key: ProductKey, *, confirm_time
     products = _write_once(windows, clock, call, installed, confirm_timeout=confirm_timeout, notify=notify)
     if not installed(products):
         raise NotAppliedError(
-            f"Windows accepted the product key ending in {key.last_five}, but no product shows it when read back. "
-            "Next: look at the Application log of the machine for events of Microsoft-Windows-Security-SPP"
+            f"Windows accepted the product key ending in {key.last_five}, but no product shows it when read back",
+            "look at the Application log of the machine for events of Microsoft-Windows-Security-SPP",
         )
     return products
 
@@ -64,7 +65,10 @@ def uninstall_key(windows: Windows, clock: Clock, product: Product, *, confirm_t
     call = Invoke(PRODUCT_CLASS, "UninstallProductKey", {"ID": product.activation_id})
     products = _write_once(windows, clock, call, gone, confirm_timeout=confirm_timeout, notify=notify)
     if not gone(products):
-        raise NotAppliedError(f"Windows answered that it removed the key of {product.label()}, but reading back still shows it")
+        raise NotAppliedError(
+            f"Windows answered that it removed the key of {product.label()}, but reading back still shows it",
+            "look at the Application log of the machine for events of Microsoft-Windows-Security-SPP",
+        )
     return products
 
 
@@ -136,7 +140,9 @@ def _write_once(
     except OutcomeUnknownError as lost:
         return _watch(windows, clock, call, lost, done, confirm_timeout, notify)
     # A key or an activation can change the whole licensing state, so slmgr.vbs has it worked out anew after each.
-    windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(windows)))
+    # Whether a lost one of these arrived does not matter: the products, read next, decide.
+    with contextlib.suppress(OutcomeUnknownError):
+        windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(windows)))
     return read_products(windows, clock)
 
 
@@ -164,8 +170,8 @@ def _watch(
         if clock.monotonic() >= deadline:
             break
         clock.sleep(LOOK_AGAIN_SECONDS)
-    seen = f"the state could not be read since: {unread.line()}" if unread else "the state is the old one"
+    seen = f"the state could not be read since: {unread.doing}: {unread.seen()}" if unread else "the state is the old one"
     raise NotAppliedError(
-        f"{call.method} was not applied. {lost.doing}: {lost.detail}; watched for {confirm_timeout:g} s, and {seen}. "
-        "It was not sent a second time. Next: run the task again, it compares first"
+        f"{call.method} was not applied: {lost.seen()}; watched for {confirm_timeout:g} s, and {seen}. It was not sent a second time",
+        "run the task again, it compares first",
     )

@@ -257,11 +257,11 @@ class Activation:
         return found
 
     def answers(self) -> dict[str, t.Any]:
-        """Return the flat answers for C(when:)."""
+        """Return the flat answers for C(when:), which takes true and false and fails on null: what is in doubt is not called activated."""
         primary = primary_product(self.products)
         attention = self.attention()
         return {
-            "activated": None if primary is None and windows_candidates(self.products) else bool(primary and primary.licensed),
+            "activated": primary is not None and primary.licensed,
             "is_kms_host": self.host.is_kms_host,
             "is_kms_client": any(p.role == "kms_client" for p in windows_candidates(self.products)),
             "channel": primary.role if primary else None,

@@ -155,9 +155,12 @@ def read_activation(windows: Windows, clock: Clock) -> Activation:
 
 
 def read_machine(windows: Windows, clock: Clock) -> Machine:
-    """Read the operating system only: what decides which key fits."""
+    """Read the operating system only: what decides which key fits. Raises a WindowsError when it, or its edition, can't be read."""
     asked = clock.now()
-    return _machine(windows.read(MACHINE_READS), asked, [])
+    readings = windows.read(MACHINE_READS)
+    # Without the edition a key would be refused, or an evaluation not be, for a reason that is none.
+    readings[1].get()
+    return _machine(readings, asked, [])
 
 
 def read_listening_port(windows: Windows) -> int:

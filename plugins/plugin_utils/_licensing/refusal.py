@@ -19,4 +19,9 @@ class RefusedError(Exception):
 
 
 class NotAppliedError(Exception):
-    """A change was sent, or its answer was lost, and the machine's state does not show it."""
+    """A change was sent, or its answer was lost, and the machine's state does not show it; C(way_on) says what to do now."""
+
+    def __init__(self, reason: str, way_on: str) -> None:
+        self.reason = reason.rstrip(".")
+        self.way_on = way_on.rstrip(".")
+        super().__init__(f"{self.reason}. Next: {self.way_on}.")

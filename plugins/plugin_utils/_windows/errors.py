@@ -46,13 +46,16 @@ class WindowsError(Exception):
         """Return the code as eight hexadecimal digits, the way Windows writes it, or None."""
         return None if self.code is None else f"0x{self.code:08X}"
 
-    def line(self) -> str:
-        """Return the whole error as the line a user reads: what was tried, what came back, the next step."""
-        text = f"{self.doing}: {self.detail}".rstrip()
-        text = text.rstrip(".")
+    def seen(self) -> str:
+        """Return what came back, with its code: part of a sentence."""
+        text = self.detail.rstrip(" .")
         if self.code is not None:
             text += f" ({self.code_text()}{' ' + self.symbol if self.symbol else ''})"
-        text += "."
+        return text
+
+    def line(self) -> str:
+        """Return the whole error as the line a user reads: what was tried, what came back, the next step."""
+        text = f"{self.doing}: {self.seen()}."
         if self.meaning:
             text += f" {self.meaning.rstrip('.')}."
         if self.next_step:

@@ -41,6 +41,26 @@ SLOW = Failure(
 _RULES: tuple[tuple[str, Failure], ...] = (
     (r"credentials were rejected|\bCode\s+401\b|\b401 Client Error", LOGIN),
     (
+        r"\bCode\s+404\b",
+        Failure("path", "no WinRM service answers at this address", "check ansible_winrm_path and ansible_port"),
+    ),
+    (
+        r"\bCode\s+503\b",
+        Failure(
+            "unavailable",
+            "the WinRM service is not available",
+            "check that the WinRM service of the machine is running and not overloaded, then run the task again",
+        ),
+    ),
+    (
+        r"Bad HTTP response returned from server\. Code 500\s*$",
+        Failure(
+            "unencrypted",
+            "the machine refused the connection without a word",
+            "if the connection is plain HTTP with basic authentication, the machine has to allow it (AllowUnencrypted); HTTPS or NTLM is the better way",
+        ),
+    ),
+    (
         r"NameResolutionError|getaddrinfo|gaierror|Name or service not known|Temporary failure in name resolution|nodename nor servname",
         Failure("name", "the name of the machine does not resolve", "check ansible_host and the name servers of the controller"),
     ),

@@ -364,7 +364,7 @@ def _require_success(reply: soap.Reply, doing: str) -> None:
 
 
 def _read_so_far(rows: t.Sequence[object]) -> str:
-    return f"; {len(rows)} {'row' if len(rows) == 1 else 'rows'} had been read before and were dropped"
+    return f"; {'1 row had been read before and was' if len(rows) == 1 else f'{len(rows)} rows had been read before and were'} dropped"
 
 
 def _row(raw: soap.RawRow, names: t.Sequence[str], columns: t.Sequence[Typed], spec: CimClass, doing: str) -> Row:

@@ -134,7 +134,7 @@ def test_two_keyed_windows_products_give_null_with_candidates_and_reason_and_no_
     assert facts["primary"] is None
     assert facts["primary_candidates"] == [product_row()["ID"], "other"]
     assert "2 Windows products on this machine have a product key" in facts["primary_reason"]
-    assert (found.answers()["activated"], found.answers()["needs_attention"]) == (None, True)
+    assert (found.answers()["activated"], found.answers()["needs_attention"]) == (False, True)
 
 
 def test_a_machine_without_any_key_is_not_activated():

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a read costs in HTTP requests, each of them named: one more is a decision and not an accident.
+
+On a slow line the requests are what takes the time. The connection plugin's own Create and Delete of a shell are counted, for they are there in every task.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.system.ansible_runs import Json, Lab
+from tests.system.conftest import StartLab
+
+HOST_KEY = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
+MAK = "LABMK-OASIS-LOUIE-51051-AZ0LE"
+
+ESTATE: Json = {
+    "estate": {"domain": "corp.example", "name_servers": ["ns1"]},
+    "keys": [
+        {"key": HOST_KEY, "channel": "kms_host", "csvlk": "Windows Server 2022"},
+        {"key": MAK, "channel": "mak", "editions": ["Enterprise"]},
+    ],
+    "machines": [
+        {"name": "kms01", "windows": "server-2022-datacenter", "key": HOST_KEY, "licensed": True, "firewall_exception": True},
+        {"name": "pc01", "windows": "windows-11-enterprise", "key": "gvlk", "licensed": True},
+        {"name": "old01", "windows": "windows-8.1-enterprise", "key": "gvlk", "licensed": True},
+        {"name": "mak01", "windows": "windows-10-enterprise", "key": MAK, "licensed": True, "virtual": False},
+        {
+            "name": "set01",
+            "windows": "windows-11-enterprise",
+            "key": "gvlk",
+            "kms_machine": {"name": "kms01.corp.example", "port": 1688, "level": "application"},
+        },
+        {
+            "name": "office01",
+            "windows": "windows-11-enterprise",
+            "key": "gvlk",
+            "office": "Office LTSC Professional Plus 2021",
+            "office_keyed": True,
+        },
+    ],
+}
+
+SYSTEM = ["Create", "Enumerate Win32_OperatingSystem", "GetStringValue EditionID", "GetStringValue Domain"]
+LICENSING = [
+    "Enumerate SoftwareLicensingService",
+    "Enumerate SoftwareLicensingProduct",
+    "Enumerate Win32_Service",
+    "GetStringValue KeyManagementServiceName",
+]
+OF_A_HOST = ["GetMultiStringValue DnsDomainPublishList", "Enumerate MSFT_NetFirewallRule"]
+CLIENT = [*SYSTEM, *LICENSING, "Delete"]
+
+
+@pytest.fixture(scope="module")
+def lab(start_lab: StartLab) -> Lab:
+    return start_lab(ESTATE)
+
+
+def requests_of(lab: Lab, machine: str, module: str, arguments: Json | None = None) -> list[str]:
+    """Return what one task with a module sends to a machine, in order and in few words."""
+    before = lab.last_call()
+    result = lab.module(machine, module, arguments)
+    assert result.status == "ok", result.result
+    return [_words(call) for call in lab.calls(machine, before)]
+
+
+def _words(call: Json) -> str:
+    if call["operation"] == "Invoke" and call["cim_class"] == "StdRegProv":
+        return f"{call['method']} {call['arguments']['sValueName']}"
+    return " ".join(filter(None, (call["operation"], call["cim_class"], call["method"])))
+
+
+@pytest.mark.parametrize("machine", ["pc01", "mak01", "old01"])
+def test_a_full_read_of_a_client_takes_nine_requests_on_every_windows(lab: Lab, machine: str) -> None:
+    assert requests_of(lab, machine, "activation_info") == CLIENT
+    assert len(CLIENT) <= 10
+
+
+def test_a_kms_machine_set_for_windows_costs_one_request_more_for_its_port(lab: Lab) -> None:
+    found = requests_of(lab, "set01", "activation_info")
+    assert found == [*SYSTEM, *LICENSING, "GetStringValue KeyManagementServicePort", "Delete"]
+    assert len(found) <= 10
+
+
+def test_each_further_product_with_a_key_costs_one_pull(lab: Lab) -> None:
+    found = requests_of(lab, "office01", "activation_info")
+    assert found == [*SYSTEM, *LICENSING[:2], "Pull SoftwareLicensingProduct", *LICENSING[2:], "Delete"]
+    assert len(found) <= 10
+
+
+def test_a_full_read_of_a_host_takes_eleven_requests(lab: Lab) -> None:
+    assert requests_of(lab, "kms01", "activation_info") == [*SYSTEM, *LICENSING, *OF_A_HOST, "Delete"]
+
+
+def test_a_client_that_has_its_key_already_is_compared_in_six_requests(lab: Lab) -> None:
+    assert requests_of(lab, "pc01", "client_key") == [*SYSTEM, "Enumerate SoftwareLicensingProduct", "Delete"]
+
+
+def test_activating_what_is_licensed_already_takes_four_requests(lab: Lab) -> None:
+    assert requests_of(lab, "pc01", "activate") == ["Create", SYSTEM[1], "Enumerate SoftwareLicensingProduct", "Delete"]
