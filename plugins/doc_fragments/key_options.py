@@ -23,4 +23,7 @@ options:
       - The change is never sent a second time. When the state shows it in that time the task is changed, else it fails.
     type: int
     default: 60
+notes:
+  - Ansible itself prints what is given with C(-e), and the items of a loop. Keep keys in vaulted variables, and in a loop over machines or products loop
+    over the names of those variables, or set C(no_log) on the task.
 """

@@ -93,6 +93,7 @@ class Verdict:
 
     consistent: at least one authoritative server could be asked, and all that could gave the same records.
     proven:     the resolver and every authoritative server, none left out, have every expected endpoint; None when nothing was expected.
+    published:  every expected endpoint is on one authoritative server at least: what is left is replication; None when nothing was expected.
     missing:    expected endpoints and who lacks them.
     unexpected: other endpoints and who has them; empty when nothing was expected.
     problems:   plain sentences, most important first.
@@ -100,6 +101,7 @@ class Verdict:
 
     consistent: bool
     proven: bool | None
+    published: bool | None
     missing: tuple[Difference, ...]
     unexpected: tuple[Difference, ...]
     problems: tuple[str, ...]
@@ -145,14 +147,6 @@ def in_order(records: t.Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: (record.priority, -record.weight, record.target, record.port))
 
 
-def priority_groups(records: t.Iterable[Record]) -> list[list[Record]]:
-    """Return the records in groups of one priority each, in the order in which clients try them (RFC 2782): lowest number first."""
-    groups: dict[int, list[Record]] = {}
-    for record in in_order(records):
-        groups.setdefault(record.priority, []).append(record)
-    return list(groups.values())
-
-
 def judge(
     name: str,
     resolver_status: str,
@@ -187,8 +181,10 @@ def judge(
     unexpected = tuple(
         Difference(endpoint, tuple(label for label, endpoints in holders if endpoint in endpoints)) for endpoint in sorted(strangers)
     )
-    proven = None
+    proven = published = None
     if expected:
+        on_servers = {record.endpoint for answer in counted for record in answer.records}
+        published = set(expected) <= on_servers
         proven = resolver_status in COUNTED and bool(heard) and not silent and not missing
 
     problems = [
@@ -199,7 +195,7 @@ def judge(
     ]
     if not answers:
         problems.append(f"No authoritative name server of {name} could be asked.")
-    return Verdict(consistent, proven, missing, unexpected, tuple(problems))
+    return Verdict(consistent, proven, published, missing, unexpected, tuple(problems))
 
 
 def _resolver_problems(name: str, status: str, records: t.Sequence[Record]) -> t.Iterator[str]:

@@ -270,6 +270,13 @@ results:
       returned: success
       type: bool
       sample: true
+    published:
+      description:
+        - Whether each expected record is on one authoritative server at least. What is left then is replication.
+        - V(none) without O(expect).
+      returned: success
+      type: bool
+      sample: true
     missing:
       description: What was expected and not found, with those who lack it, V(resolver) or servers.
       returned: success
@@ -367,6 +374,7 @@ def _one(client: _dns.Client, domain: str, name: t.Any, expected: list[_srv.Endp
         ],
         "consistent": verdict.consistent,
         "proven": verdict.proven,
+        "published": verdict.published,
         "missing": [_difference(difference) for difference in verdict.missing],
         "unexpected": [_difference(difference) for difference in verdict.unexpected],
         "problems": problems,

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The catalogue: what is known about codes, client keys, host keys and channels, loaded once from the YAML files beside this one.
+"""The catalogue: what is known about codes, client keys and channels, loaded once from the YAML files beside this one.
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
@@ -82,40 +82,6 @@ class Gvlk:
         return f"{self.product} {self.edition}" if self.edition else self.product
 
 
-@dataclasses.dataclass(frozen=True)
-class HostKeyGeneration:
-    """One generation of KMS host keys for Windows.
-
-    installs_on:             names of the Windows versions that take such a key.
-    activates_servers_up_to: newest Windows Server it activates, None where it activates no servers.
-    activates_clients:       names of the client Windows it is documented to activate.
-    """
-
-    name: str
-    installs_on: tuple[str, ...]
-    activates_servers_up_to: str | None
-    activates_clients: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class HostUpdate:
-    """An update that a host needs before it accepts a newer host key: C(kb) or any later one; C(build) is (build, revision) or None."""
-
-    host: str
-    key: str
-    kb: str
-    build: tuple[int, int] | None
-
-
-@dataclasses.dataclass(frozen=True)
-class OfficeHostKey:
-    """One generation of KMS host keys for Office, with the activation id that every call for it has to name."""
-
-    name: str
-    activation_id: str
-    minimum: tuple[str, ...]
-
-
 def _read(name: str) -> dict[str, t.Any]:
     """Return one data file of this folder (read as bytes: works from a folder, a symlink and a zip file)."""
     data = yaml.load(importlib.resources.files(_PACKAGE).joinpath(name).read_bytes(), Loader=_YamlLoader)
@@ -159,14 +125,6 @@ def _load_applications(ids: dict[str, str]) -> dict[str, str]:
     return {ids["windows"]: "windows", ids["office_2010"]: "office_2010", ids["office_2013_and_later"]: "office"}
 
 
-def _build_of(text: str | None) -> tuple[int, int] | None:
-    """Return "20348.2322" as (20348, 2322)."""
-    if text is None:
-        return None
-    build, _dot, revision = text.partition(".")
-    return int(build), int(revision)
-
-
 def _squeeze(key: str) -> str:
     """Return the letters and digits of a key in upper case, whatever separates them."""
     return re.sub(r"[^0-9A-Z]", "", key.upper())
@@ -177,9 +135,7 @@ _KEYS = _read("gvlk.yml")
 _GVLKS = _load_gvlks(_KEYS)
 _APPLICATIONS = _load_applications(_KEYS["app_ids"])
 _CHANNELS = _read("channels.yml")
-_HOST_KEYS = _read("host_keys.yml")
 
-_GVLK_BY_PARTIAL = {row.partial: row for row in _GVLKS}
 _GVLK_BY_KEY = {_squeeze(row.key): row for row in _GVLKS}
 _GVLK_BY_EDITION: dict[str, list[Gvlk]] = collections.defaultdict(list)
 for _row in _GVLKS:
@@ -189,17 +145,6 @@ for _row in _GVLKS:
 _DESCRIPTION_WORDS: tuple[tuple[str, str], ...] = tuple((row["word"], row["role"]) for row in _CHANNELS["description_words"])
 _KEY_CHANNELS: tuple[tuple[str, str], ...] = tuple((row["channel"].casefold(), row["role"]) for row in _CHANNELS["product_key_channels"])
 _NO_VOLUME = frozenset(row["edition_id"].casefold() for row in _CHANNELS["editions_without_volume_channel"])
-
-HOST_KEY_GENERATIONS: tuple[HostKeyGeneration, ...] = tuple(
-    HostKeyGeneration(row["name"], tuple(row["installs_on"]), row["activates_servers_up_to"], tuple(row["activates_clients"]))
-    for row in _HOST_KEYS["windows"]
-)
-HOST_UPDATES: tuple[HostUpdate, ...] = tuple(
-    HostUpdate(row["host"], row["key"], row["kb"], _build_of(row["build"])) for row in _HOST_KEYS["updates"]
-)
-OFFICE_HOST_KEYS: tuple[OfficeHostKey, ...] = tuple(
-    OfficeHostKey(row["name"], row["activation_id"], tuple(row["minimum"])) for row in _HOST_KEYS["office"]
-)
 
 ROLES = ("kms_client", "kms_host", "mak", "retail", "oem", "evaluation", "avma", "unknown")
 """Every answer of L(role_of)."""
@@ -231,11 +176,6 @@ def gvlk_for(edition_id: str, build: int) -> Gvlk | None:
         if any(first <= build and (last is None or build <= last) for first, last in row.builds):
             return row
     return None
-
-
-def gvlk_by_partial(last_five: str) -> Gvlk | None:
-    """Return the client setup key that ends so (in any case), or None. The last five characters are unique in the catalogue."""
-    return _GVLK_BY_PARTIAL.get(last_five.upper())
 
 
 def gvlk_by_key(key: str) -> Gvlk | None:

@@ -137,10 +137,11 @@ def apply(
     after = install_key(windows, clock, decided.key, confirm_timeout=confirm_timeout, notify=notify)
     installed = primary_product(after)
     if installed is None or installed.role != ROLE:
+        convert = f" and convert_from: [{installed.role}]" if installed and installed.role in CONVERTIBLE else ""
         raise NotAppliedError(
             f"the key ending in {decided.key.last_five} was installed, but it is no KMS client key: this machine's Windows is now "
             f"{installed.label() if installed else 'not to be told'}",
-            "run this module again with key: auto",
+            f"run this module again with key: auto{convert}",
         )
     outcome.after = snapshot(installed)
     outcome.message = f"Installed {doing}."

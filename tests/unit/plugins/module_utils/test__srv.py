@@ -104,16 +104,6 @@ def test_the_lowest_priority_comes_first_and_within_one_the_heaviest() -> None:
         record("b.example", priority=10, weight=9),
     )
     assert _srv.in_order([last, light, heavy]) == [heavy, light, last]
-    assert _srv.priority_groups([last, light, heavy]) == [[heavy, light], [last]]
-
-
-@given(st.lists(records_of_any_kind))
-def test_groups_hold_every_record_once_and_one_priority_each(records: list[_srv.Record]) -> None:
-    groups = _srv.priority_groups(records)
-    assert [item for group in groups for item in group] == _srv.in_order(records)
-    assert all(len({item.priority for item in group}) == 1 for group in groups)
-    priorities = [group[0].priority for group in groups]
-    assert priorities == sorted(set(priorities))
 
 
 @given(st.lists(records_of_any_kind), st.randoms())
@@ -128,12 +118,12 @@ def test_the_order_does_not_depend_on_the_order_of_arrival(records: list[_srv.Re
 
 def test_what_is_everywhere_is_proven_and_raises_no_problem() -> None:
     verdict = _srv.judge(NAME, "answered", [record()], [says("ns1", record()), says("ns2", record())], [KMS01])
-    assert verdict == _srv.Verdict(consistent=True, proven=True, missing=(), unexpected=(), problems=())
+    assert verdict == _srv.Verdict(consistent=True, proven=True, published=True, missing=(), unexpected=(), problems=())
 
 
 def test_without_expectation_nothing_is_proven_missing_or_unexpected() -> None:
     verdict = _srv.judge(NAME, "answered", [record()], [says("ns1", record())], [])
-    assert (verdict.proven, verdict.missing, verdict.unexpected, verdict.problems) == (None, (), (), ())
+    assert (verdict.proven, verdict.published, verdict.missing, verdict.unexpected, verdict.problems) == (None, None, (), (), ())
 
 
 def test_one_server_without_the_record_is_named_and_nothing_is_proven() -> None:
@@ -142,6 +132,7 @@ def test_one_server_without_the_record_is_named_and_nothing_is_proven() -> None:
     )
     assert not verdict.consistent
     assert verdict.proven is False
+    assert verdict.published is True
     assert verdict.missing == (_srv.Difference(KMS01, ("ns2 (192.0.2.2)",)),)
     assert verdict.problems[0] == f"{NAME} has no record for kms01.corp.example:1688 according to ns2 (192.0.2.2)."
     assert "is on ns1 (192.0.2.1), not on ns2 (192.0.2.2)" in verdict.problems[1]
@@ -169,6 +160,7 @@ def test_when_no_server_could_be_asked_there_is_neither_agreement_nor_proof() ->
         verdict = _srv.judge(NAME, "answered", [record()], answers, [KMS01])
         assert not verdict.consistent
         assert verdict.proven is False
+        assert verdict.published is False
         assert verdict.problems
 
 

@@ -161,15 +161,13 @@ def test_the_catalogue_has_every_published_row_in_key_shape_with_unique_endings(
     assert {row.threshold for row in rows if row.kind in ("server", "office")} == {5}
 
 
-def test_a_key_is_found_by_its_ending_and_by_itself_in_any_writing() -> None:
-    row = loader.gvlk_by_partial("6vm33")
-    assert row is not None
+def test_a_key_is_found_in_any_writing() -> None:
+    row = next(row for row in loader.all_gvlks() if row.partial == "6VM33")
     assert row.name == "Windows Server 2022 Datacenter"
     assert loader.gvlk_by_key(row.key) is row
     assert loader.gvlk_by_key(row.key.lower().replace("-", "\u2013")) is row
     assert loader.gvlk_by_key(row.key.replace("-", "")) is row
     assert loader.gvlk_by_key("LABHK-ZEROA-ISLEO-USUAL-0A1Z5") is None
-    assert loader.gvlk_by_partial("0A1Z5") is None
 
 
 def test_the_repr_of_a_row_does_not_show_its_key() -> None:
@@ -254,18 +252,8 @@ def test_evaluation_editions_are_told_by_their_ending() -> None:
 # --- host keys ---
 
 
-def test_host_keys_name_only_generations_and_systems_that_the_file_knows() -> None:
-    names = {row.name for row in loader.HOST_KEY_GENERATIONS}
-    assert names == {"Windows Server 2025", "Windows Server 2022", "Windows Server 2019", "Windows Server 2016", "Windows 10"}
-    client = next(row for row in loader.HOST_KEY_GENERATIONS if row.name == "Windows 10")
-    assert client.activates_servers_up_to is None
-    assert all(re.fullmatch(r"KB\d{6,7}", row.kb) for row in loader.HOST_UPDATES)
-    assert next(row.build for row in loader.HOST_UPDATES if row.kb == "KB5034770") == (20348, 2322)
-    assert all(re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", row.activation_id) for row in loader.OFFICE_HOST_KEYS)
-
-
 def test_every_data_file_says_where_and_when_its_facts_were_collected() -> None:
-    for name in ("gvlk.yml", "errors.yml", "wsman.yml", "host_keys.yml", "channels.yml"):
+    for name in ("gvlk.yml", "errors.yml", "wsman.yml", "channels.yml"):
         head = data_file(name)[:4000]
         assert re.search(r"[Cc]ollected .*2026-11", head), name
         assert "ources" in head, name
@@ -273,6 +261,6 @@ def test_every_data_file_says_where_and_when_its_facts_were_collected() -> None:
 
 def test_no_host_key_and_no_other_key_than_the_public_ones_is_in_the_data_files() -> None:
     public = {row.key for row in loader.all_gvlks()}
-    for name in ("gvlk.yml", "errors.yml", "wsman.yml", "host_keys.yml", "channels.yml"):
+    for name in ("gvlk.yml", "errors.yml", "wsman.yml", "channels.yml"):
         found = {match.group() for match in KEY_SHAPE.finditer(data_file(name))}
         assert found == (public if name == "gvlk.yml" else set())
