@@ -8,7 +8,7 @@ import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._keys import parse_key
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import client_key, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, client_os_row, os_row, product_row
 
@@ -140,7 +140,9 @@ def test_a_key_that_is_not_listed_goes_in_with_allow_unlisted_key():
 def test_an_unlisted_key_that_turns_out_to_be_a_mak_is_an_error():
     windows = machine()
     windows.methods["InstallProductKey"] = put(windows, "mak")
-    with pytest.raises(NotAppliedError, match="was installed, but it is no KMS client key"):
+    with pytest.raises(
+        NotAppliedError, match=r"was installed, but it is no KMS client key.*Next: .* key: auto and convert_from: \[mak\]\."
+    ):
         run(windows, wanted=UNLISTED, allow_unlisted_key=True)
 
 
@@ -207,6 +209,25 @@ def test_a_lost_answer_whose_effect_shows_late_is_changed():
     products = install_key(windows, slow, parse_key("WX4NM-KYWYW-QJJR4-XV3QB-6VM33"), confirm_timeout=60.0, notify=lambda text: None)
     assert products[0].partial_key == "6VM33"
     assert 10 < clock.elapsed < 20
+
+
+def test_a_lost_answer_to_the_refresh_does_not_matter_when_the_key_is_in():
+    windows = machine()
+
+    def refresh(call):
+        raise OutcomeUnknownError("calling RefreshLicenseStatus", "the connection was closed before the answer")
+
+    windows.methods.update(InstallProductKey=put(windows), RefreshLicenseStatus=refresh)
+    assert run(windows).changed
+    assert windows.written() == ["InstallProductKey", "RefreshLicenseStatus"]
+
+
+def test_an_edition_that_cannot_be_read_is_not_taken_for_one_without_a_key():
+    windows = machine()
+    windows.errors["EditionID"] = WindowsError("reading the registry value EditionID", "access denied")
+    with pytest.raises(WindowsError, match="EditionID: access denied"):
+        run(windows)
+    assert windows.written() == []
 
 
 def test_windows_accepting_a_key_that_no_product_shows_is_a_failure():

@@ -7,6 +7,7 @@ from __future__ import annotations
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import OutcomeUnknownError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeWindows, rule_row
 
@@ -81,6 +82,35 @@ def test_a_rule_that_stays_as_it_was_is_a_failure():
     windows.methods["Enable"] = lambda call: None
     with pytest.raises(NotAppliedError, match="reading it back shows no change"):
         run(windows)
+
+
+def lose(windows, *, applied):
+    enable = windows.methods["Enable"]
+
+    def method(call):
+        if applied:
+            enable(call)
+        raise OutcomeUnknownError("calling Enable", "the connection was closed before the answer")
+
+    windows.methods["Enable"] = method
+
+
+def test_a_lost_answer_with_the_rules_switched_is_changed_and_every_rule_is_switched_once():
+    windows = machine(rule_row(), no_scope())
+    lose(windows, applied=True)
+    outcome = run(windows)
+    assert (outcome.changed, set(outcome.after.values())) == (True, {"enabled"})
+    assert windows.written() == ["Enable", "Enable"]
+
+
+def test_a_lost_answer_with_the_old_state_is_a_failure_and_not_sent_twice():
+    windows = machine(rule_row())
+    lose(windows, applied=False)
+    with pytest.raises(
+        NotAppliedError, match=r"SPPSVC-In-TCP was not enabled: the connection was closed.*not sent a second time\. Next: run the task"
+    ):
+        run(windows)
+    assert windows.written() == ["Enable"]
 
 
 def test_another_listening_port_is_warned_of():
