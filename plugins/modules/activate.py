@@ -9,8 +9,7 @@ version_added: 1.0.0
 description:
   - Activates the machine's Windows when it is not licensed - a KMS client at its KMS host, a KMS host key or a MAK at Microsoft.
   - A licensed product is left alone, so that no activation is used up twice.
-  - When a KMS host became licensed its licensing service is restarted once, which makes it publish its SRV record. On a licensed KMS host a stopped
-    service is started.
+  - When a KMS host became licensed its licensing service is restarted once, which makes it publish its SRV record.
 author:
   - activation.kms contributors (@activation-kms)
 extends_documentation_fragment:
@@ -83,11 +82,6 @@ restarted:
   returned: success
   type: bool
   sample: true
-started:
-  description: Whether the licensing service of a licensed KMS host was stopped and had to be started.
-  returned: success
-  type: bool
-  sample: false
 would:
   description: One line for each thing that check mode left undone.
   returned: success

@@ -361,7 +361,7 @@ READABLE = [
     readable("a host key in clear"),
     readable("a host key in clear in check mode", keywords={"check_mode": True}),
     readable("a host key in clear to a name", "host.invalid", variables={"ansible_host": "host.invalid"}),
-    readable("a host key in clear to loopback by way of a proxy", "127.0.0.9", variables={"ansible_host": "127.0.0.9"}),
+    readable("a host key in clear to loopback by way of a proxy", "127.0.0.9, by way of a proxy,", variables={"ansible_host": "127.0.0.9"}),
     readable(
         "a host key by NTLM that does not encrypt",
         why="ansible_winrm_message_encryption is never",

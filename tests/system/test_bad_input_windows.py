@@ -68,7 +68,7 @@ class Code(t.NamedTuple):
             "code": f"0x{self.code:08X}",
             "symbol": self.symbol,
             "meaning": self.meaning,
-            "next_step": self.next_step,
+            "next_step": self.next_step.rstrip("."),
         }
 
 

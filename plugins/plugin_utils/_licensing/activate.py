@@ -31,6 +31,9 @@ COUNTED_BY_MICROSOFT = ("kms_host", "mak", "retail", "oem")
 
 TOKEN_ONLY = "token"
 
+RESTART = "restart the licensing service (sppsvc), so that the host publishes its SRV record"
+RESTARTED = " The licensing service was restarted, so that the host publishes its SRV record."
+
 SPPSVC = {"Name": "sppsvc"}
 SERVICE_WAIT_SECONDS = 60.0
 SERVICE_LOOK_SECONDS = 1.0
@@ -76,7 +79,7 @@ def apply(
     confirm_timeout: float,
     notify: Notify,
 ) -> Outcome:
-    """Activate the product when it is not licensed, and see to it that a KMS host's service runs.
+    """Activate the product when it is not licensed, and restart the service of a new KMS host.
 
     role: "any" for the machine's one Windows product, else one of ROLES.
     publish: restart the service of a KMS host that was licensed before, too. Windows activates a host key by itself when it can, and then
@@ -126,29 +129,18 @@ def _already(windows: Windows, clock: Clock, product: Product, *, publish: bool,
     state = snapshot(product)
     outcome = Outcome(before=state, after=state, message=f"{product.label()} is licensed already.")
     outcome.extra = _extra("already_licensed")
-    if product.role != "kms_host":
-        return outcome
-    service = service_state(windows) or "missing"
-    running = service.lower() == "running"
-    if running and not publish:
+    if product.role != "kms_host" or not publish:
         return outcome
     outcome.changed = True
-    outcome.before = {**state, "sppsvc": service}
-    outcome.after = {**state, "sppsvc": "Running, restarted" if running else "Running"}
-    if running:
-        outcome.message += " Its licensing service is restarted, so that the host publishes its SRV record."
-        outcome.would = ["restart the licensing service (sppsvc), so that the host publishes its SRV record"]
-    else:
-        outcome.message += " Its licensing service was not running and is started."
-        outcome.would = ["start the licensing service (sppsvc): a KMS host answers nobody without it"]
+    outcome.before = {**state, "sppsvc": "running"}
+    outcome.after = {**state, "sppsvc": "restarted"}
     if check_mode:
+        outcome.would = [RESTART]
+        outcome.message += f" Would {RESTART}."
         return outcome
-    outcome.would = []
-    if running:
-        _restart(windows, clock, notify)
-    else:
-        _start(windows, clock)
-    outcome.extra["restarted" if running else "started"] = True
+    _restart(windows, clock, notify)
+    outcome.extra["restarted"] = True
+    outcome.message += RESTARTED
     return outcome
 
 
@@ -164,7 +156,7 @@ def _would(product: Product) -> Outcome:
     outcome = Outcome(changed=True, before=before, after={**before, "license_status": KNOWN_AFTER})
     outcome.would = [f"have {product.label()} activated {where}"]
     if product.role == "kms_host":
-        outcome.would.append("restart the licensing service (sppsvc), so that the new host publishes its SRV record")
+        outcome.would.append(RESTART)
     outcome.message = f"Would have {product.label()} activated {where}."
     outcome.extra = _extra("would_activate")
     return outcome
@@ -200,12 +192,12 @@ def _activate(
     if after.role == "kms_host" and not product.licensed:
         _restart(windows, clock, notify)
         outcome.extra["restarted"] = True
-        outcome.message += " The licensing service was restarted, so that the host publishes its SRV record."
+        outcome.message += RESTARTED
     return outcome
 
 
 def _extra(result: str) -> dict[str, t.Any]:
-    return {"outcome": result, "restarted": False, "started": False}
+    return {"outcome": result, "restarted": False}
 
 
 def _find(products: Products, product: Product) -> Product:

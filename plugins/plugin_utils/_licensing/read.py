@@ -137,11 +137,12 @@ def read_activation(windows: Windows, clock: Clock) -> Activation:
     asked = clock.now()
     machine_readings = windows.read(MACHINE_READS)
     machine = _machine(machine_readings, asked, problems)
-    readings = windows.read((SERVICE_QUERY, PRODUCT_QUERY, SPPSVC_QUERY, APPLICATION_KMS_NAME))
-    service_row = _one(readings[0].get(), "SoftwareLicensingService")
+    # The service starts on demand when licensing data is asked for, so its state is only worth something before.
+    readings = windows.read((SPPSVC_QUERY, SERVICE_QUERY, PRODUCT_QUERY, APPLICATION_KMS_NAME))
+    service_row = _one(readings[1].get(), "SoftwareLicensingService")
     now = clock.now()
-    products = tuple(_product(row, now) for row in readings[1].get())
-    sppsvc = _first(_optional(readings[2], problems))
+    products = tuple(_product(row, now) for row in readings[2].get())
+    sppsvc = _first(_optional(readings[0], problems))
     application_machine = _application_machine(windows, readings[3], problems)
     host = _host(windows, service_row, products, problems)
     return Activation(

@@ -52,16 +52,19 @@ def cleartext_reason(connection: t.Any) -> str | None:
     scheme = connection.get_option("scheme") or ("http" if str(port) == "5985" else "https")
     if scheme == "https":
         return None
-    if _is_loopback(host) and not _has_proxy(scheme, host, port, extras):
-        return None
+    where = host
+    if _is_loopback(host):
+        if not _has_proxy(scheme, host, port, extras):
+            return None
+        where = f"{host}, by way of a proxy,"
     transports = [name for name in connection.get_option("transport") or [] if name]
     if not transports:
         transports = ["kerberos"] if "@" in str(connection.get_option("remote_user") or "") else ["plaintext"]
     if str(extras.get("ansible_winrm_message_encryption", "auto")) == "never":
-        return f"the connection to {host} is plain HTTP and ansible_winrm_message_encryption is never"
+        return f"the connection to {where} is plain HTTP and ansible_winrm_message_encryption is never"
     open_ones = [name for name in transports if name not in _SEALING]
     if open_ones:
-        return f"the connection to {host} is plain HTTP and the login method {', '.join(open_ones)} encrypts no messages"
+        return f"the connection to {where} is plain HTTP and the login method {', '.join(open_ones)} encrypts no messages"
     return None
 
 

@@ -39,7 +39,7 @@ class WindowsError(Exception):
         self.code = None if code is None else code & 0xFFFFFFFF
         self.symbol = symbol
         self.meaning = meaning
-        self.next_step = next_step or self.next_step_default
+        self.next_step = (next_step or self.next_step_default or "").rstrip(".") or None
         super().__init__(self.line())
 
     def code_text(self) -> str | None:
@@ -59,7 +59,7 @@ class WindowsError(Exception):
         if self.meaning:
             text += f" {self.meaning.rstrip('.')}."
         if self.next_step:
-            text += f" Next: {self.next_step.rstrip('.')}."
+            text += f" Next: {self.next_step}."
         return text
 
     def as_result(self) -> dict[str, t.Any]:

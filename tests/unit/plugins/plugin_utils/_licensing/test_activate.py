@@ -79,13 +79,6 @@ def test_a_host_that_became_licensed_is_restarted_once_and_says_so():
     assert windows.written() == ["Activate", "RefreshLicenseStatus", "StopService", "StartService"]
 
 
-def test_a_licensed_host_with_a_stopped_service_is_started():
-    windows = machine(product_row("kms_host"), state="Stopped")
-    outcome = run(windows, role="kms_host")
-    assert (outcome.changed, outcome.extra["started"], outcome.extra["outcome"]) == (True, True, "already_licensed")
-    assert windows.written() == ["StartService"]
-
-
 def test_publish_restarts_a_host_that_was_licensed_before():
     windows = machine(product_row("kms_host"))
     outcome = run(windows, role="kms_host", publish=True)
@@ -235,11 +228,11 @@ def test_a_service_that_does_not_stop_is_an_error_with_its_state():
 
 
 def test_a_service_that_started_by_itself_in_between_is_no_error():
-    windows = machine(product_row("kms_host"), state="Stopped")
+    windows = machine(product_row("kms_host"))
 
     def busy(call):
         windows.rows["Win32_Service"][0].update(State="Running")
         raise MethodFailedError("calling StartService", "already running", code=10)
 
     windows.methods["StartService"] = busy
-    assert run(windows, role="kms_host").changed
+    assert run(windows, role="kms_host", publish=True).extra["restarted"]

@@ -152,7 +152,7 @@ def test_what_the_catalogue_says_is_used_and_may_be_nothing():
     fault = parsed(m.wsman_fault(0x80990001))
     assert faults.fault_error(fault, DOING, explain=lambda code: None).symbol is None
     known = faults.fault_error(fault, DOING, explain=lambda code: faults.Explanation(code, "E_ODD", "Odd.", None, "Do this.", None))
-    assert (known.symbol, known.meaning, known.next_step) == ("E_ODD", "Odd.", "Do this.")
+    assert (known.symbol, known.meaning, known.next_step) == ("E_ODD", "Odd.", "Do this")
 
 
 def test_a_win32_code_is_looked_up_as_hresult_when_its_bare_form_is_unknown():
