@@ -10,6 +10,7 @@ import typing as t
 
 from ..plugin_utils._action import KmsAction, Options
 from ..plugin_utils._facts_file import append_line
+from ..plugin_utils._keys import mask_result
 from ..plugin_utils._licensing.read import read_activation
 
 
@@ -26,7 +27,8 @@ class ActionModule(KmsAction):
         if options["facts_path"] and not self.check_mode:
             append_line(
                 pathlib.Path(options["facts_path"]),
-                {"inventory_hostname": self._machine, **result["activation"], "answers": activation.answers()},
+                # What a machine holds may be a key in the wrong place (slmgr /skms KEY), and the file passes no other border.
+                mask_result({"inventory_hostname": self._machine, **result["activation"], "answers": activation.answers()}),
             )
             result["facts_written"] = True
         return result

@@ -52,6 +52,25 @@ def test_each_line_says_what_the_lab_knows_of_that_machine(many: Lab) -> None:
         assert row["answers"]["channel"] == known["role"]
 
 
+def test_a_key_in_a_machines_data_reaches_neither_the_file_nor_the_result(start_lab: StartLab) -> None:
+    # slmgr /skms with a key for a name is a slip that Windows takes.
+    key = "LABSK-MSNAM-EISAK-EYOO1-0AZ5Z"
+    lab = start_lab(
+        {
+            "estate": {"domain": "corp.example", "name_servers": ["ns1"]},
+            "machines": [
+                {"name": "pc01", "windows": "windows-11-enterprise", "key": "gvlk", "kms_machine": {"name": key, "level": "machine"}}
+            ],
+        }
+    )
+    path = lab.folder / "masked.jsonl"
+    told = lab.module("pc01", "activation_info", {"facts_path": str(path)}).result
+    (row,) = lines(path)
+    for seen in (row, told["activation"]):
+        assert seen["service"]["kms_machine_configured"]["name"] == f"XXXXX-XXXXX-XXXXX-XXXXX-{key[-5:]}"
+    assert key not in path.read_text(encoding="utf-8")
+
+
 def test_the_file_is_for_its_owner_alone_whatever_the_umask(many: Lab) -> None:
     path = many.folder / "private.jsonl"
     before = os.umask(0)
