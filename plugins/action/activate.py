@@ -25,6 +25,7 @@ class ActionModule(KmsAction):
 
     def use_case(self, options: Options) -> dict[str, t.Any]:
         """Activate what is not licensed yet."""
+        seconds = confirm_timeout(options)
         windows, clock = self.windows(), self.clock()
         outcome = activate.apply(
             windows,
@@ -35,7 +36,7 @@ class ActionModule(KmsAction):
             renew=options["renew"],
             publish=options["publish"],
             check_mode=self.check_mode,
-            confirm_timeout=confirm_timeout(options),
+            confirm_timeout=seconds,
             notify=self.notify,
         )
         return self.changes(outcome, windows)

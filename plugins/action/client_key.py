@@ -30,6 +30,7 @@ class ActionModule(KmsAction):
         # A key that is not in the public catalogue may be anything, a MAK included: it is treated as a secret.
         auto = options["key"].strip().lower() == AUTO
         wanted = None if auto else self.secret_key(options, is_public=lambda key: gvlk_by_key(key.text) is not None)
+        seconds = confirm_timeout(options)
         windows, clock = self.windows(), self.clock()
         outcome = client_key.apply(
             windows,
@@ -40,7 +41,7 @@ class ActionModule(KmsAction):
             convert_from=options["convert_from"],
             allow_unlisted_key=options["allow_unlisted_key"],
             check_mode=self.check_mode,
-            confirm_timeout=confirm_timeout(options),
+            confirm_timeout=seconds,
             notify=self.notify,
         )
         return self.changes(outcome, windows)

@@ -10,6 +10,8 @@ import typing as t
 from ..plugin_utils._action import KmsAction, Options
 from ..plugin_utils._licensing import firewall
 from ..plugin_utils._licensing.read import read_listening_port
+from ..plugin_utils._windows.errors import UnreachableError, WindowsError
+from ..plugin_utils._windows.interface import Windows
 
 
 class ActionModule(KmsAction):
@@ -21,6 +23,15 @@ class ActionModule(KmsAction):
         """Enable or disable the built-in rules."""
         windows = self.windows()
         enabled = options["state"] == "enabled"
-        port = read_listening_port(windows) if enabled else None
+        port = self._listening_port(windows) if enabled else None
         outcome = firewall.set_exception(windows, enabled=enabled, listening_port=port, check_mode=self.check_mode)
         return self.changes(outcome, windows)
+
+    def _listening_port(self, windows: Windows) -> int | None:
+        try:
+            return read_listening_port(windows)
+        except UnreachableError:
+            raise
+        except WindowsError:
+            # Without the licensing service the rules can be switched all the same; only a warning is lost.
+            return None

@@ -34,6 +34,7 @@ class ActionModule(KmsAction):
             return self._remove(options, key)
         key = self.secret_key(options, is_public=lambda _key: False)
         host_key.refuse_key(key)
+        seconds = confirm_timeout(options)
         windows, clock = self.windows(), self.clock()
         outcome = host_key.install(
             windows,
@@ -45,12 +46,13 @@ class ActionModule(KmsAction):
             convert_from=options["convert_from"],
             allow_client_os=options["allow_client_os"],
             check_mode=self.check_mode,
-            confirm_timeout=confirm_timeout(options),
+            confirm_timeout=seconds,
             notify=self.notify,
         )
         return self.changes(outcome, windows)
 
     def _remove(self, options: Options, key: ProductKey | None) -> dict[str, t.Any]:
+        seconds = confirm_timeout(options)
         windows, clock = self.windows(), self.clock()
         outcome = host_key.remove(
             windows,
@@ -58,7 +60,7 @@ class ActionModule(KmsAction):
             read_products(windows, clock),
             key,
             check_mode=self.check_mode,
-            confirm_timeout=confirm_timeout(options),
+            confirm_timeout=seconds,
             notify=self.notify,
         )
         return self.changes(outcome, windows)

@@ -24,6 +24,6 @@ options:
     type: int
     default: 60
 notes:
-  - Ansible itself prints what is given with C(-e), and the items of a loop. Keep keys in vaulted variables, and in a loop over machines or products loop
-    over the names of those variables, or set C(no_log) on the task.
+  - Ansible itself prints what is given with C(-e) or C(-a), and the items of a loop. Keep keys in vaulted variables, and in a loop
+    over machines or products loop over the names of those variables, or set C(no_log) on the task.
 """

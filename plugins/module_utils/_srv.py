@@ -93,7 +93,8 @@ class Verdict:
 
     consistent: at least one authoritative server could be asked, and all that could gave the same records.
     proven:     the resolver and every authoritative server, none left out, have every expected endpoint; None when nothing was expected.
-    published:  every expected endpoint is on one authoritative server at least: what is left is replication; None when nothing was expected.
+    published:  every expected endpoint is on one authoritative server at least: what is left is replication; None when nothing was
+                expected or no authoritative server could be asked.
     missing:    expected endpoints and who lacks them.
     unexpected: other endpoints and who has them; empty when nothing was expected.
     problems:   plain sentences, most important first.
@@ -184,7 +185,7 @@ def judge(
     proven = published = None
     if expected:
         on_servers = {record.endpoint for answer in counted for record in answer.records}
-        published = set(expected) <= on_servers
+        published = set(expected) <= on_servers if counted else None
         proven = resolver_status in COUNTED and bool(heard) and not silent and not missing
 
     problems = [

@@ -17,6 +17,11 @@ extends_documentation_fragment:
   - activation.kms.attributes.changes
   - activation.kms.attributes.windows_action
   - activation.kms.windows
+attributes:
+  idempotent:
+    support: partial
+    details:
+      - With O(publish) a licensed KMS host is restarted every time, and with O(renew) a licensed KMS client asks every time.
 options:
   accept_low_count:
     description:

@@ -93,17 +93,28 @@ activation:
         kms_machine_configured:
           description: The KMS host that an administrator set, from the level that outranks the others; V(null) when DNS is used.
           type: dict
-          sample: {name: kms01.corp.example, port: 1688, level: machine, address: null, activation_id: null}
+          contains: &kms_machine
+            name: {description: Name or address of the KMS host., type: str, sample: kms01.corp.example}
+            port: {description: Its TCP port., type: int, sample: 1688}
+            level: {description: "Where the value comes from: V(product), V(application) or V(machine).", type: str, sample: product}
+            address: {description: IP address that the client found; V(null) for a host that was set., type: str, sample: 192.0.2.10}
+            activation_id: {description: Product that it belongs to; V(null) at other levels., type: str, sample: ef6cfc9f-8c5d-44ac-9aad-de6a2ea0ae03}
         kms_machine_discovered:
           description: The KMS host that the client found through DNS.
           type: dict
-          sample: {name: kms01.corp.example, port: 1688, level: product, address: 192.0.2.10, activation_id: ef6cfc9f-8c5d-44ac-9aad-de6a2ea0ae03}
+          contains: *kms_machine
         kms_machines_set:
           description: Every level at which a KMS host is set, the strongest first (V(product), V(application), V(machine)).
           type: list
           elements: dict
-          sample: []
-        kms_lookup_domain: {description: "DNS domain in which SRV records are looked for, when set.", type: dict, sample: null}
+          contains: *kms_machine
+        kms_lookup_domain:
+          description: DNS domain in which SRV records are looked for, when set.
+          type: dict
+          contains: &lookup_domain
+            domain: {description: The DNS domain., type: str, sample: corp.example}
+            level: {description: "Where the value comes from: V(product) or V(machine).", type: str, sample: product}
+            activation_id: {description: Product that it belongs to; V(null) at machine level., type: str, sample: ef6cfc9f-8c5d-44ac-9aad-de6a2ea0ae03}
         kms_host_product_id:
           description: Product id of the KMS host that activated this client.
           type: str
@@ -126,12 +137,25 @@ activation:
         requests:
           description: Cumulative requests since Windows was installed.
           type: dict
-          sample: {total: 64, failed: 0, unlicensed: 0, licensed: 8, oob_grace: 50, oot_grace: 0, non_genuine_grace: 0, notification: 6}
+          contains: &requests
+            total: {description: All requests., type: int, sample: 64}
+            failed: {description: Requests that failed., type: int, sample: 0}
+            unlicensed: {description: Requests of clients that were unlicensed., type: int, sample: 0}
+            licensed: {description: "Requests of clients that were licensed, which is renewals.", type: int, sample: 8}
+            oob_grace: {description: Requests of clients in their initial grace period., type: int, sample: 50}
+            oot_grace: {description: Requests of clients in the grace period after their licence ran out or their hardware changed., type: int, sample: 0}
+            non_genuine_grace: {description: Requests of clients in the grace period of an installation found not genuine., type: int, sample: 0}
+            notification: {description: Requests of clients in notification mode., type: int, sample: 6}
         firewall_rules:
           description: The built-in rules of the KMS exception.
           type: list
           elements: dict
-          sample: [{name: SPPSVC-In-TCP, display_name: Key Management Service (TCP-In), enabled: true, profiles: [domain], action: allow}]
+          contains:
+            name: {description: Language-neutral name of the rule., type: str, sample: SPPSVC-In-TCP}
+            display_name: {description: Displayed name; localised., type: str, sample: Key Management Service (TCP-In)}
+            enabled: {description: Whether the rule is on., type: bool, sample: true}
+            profiles: {description: "Profiles that it is for: V(domain), V(private), V(public).", type: list, elements: str, sample: [domain]}
+            action: {description: "V(allow), V(allow_bypass) or V(block).", type: str, sample: allow}
     products:
       description: Every product that has a key.
       type: list
@@ -142,7 +166,7 @@ activation:
         application: {description: "V(windows), V(office), V(office_2010) or V(other).", type: str, sample: windows}
         name: {description: Name of the product., type: str, sample: "Windows(R), ServerDatacenter edition"}
         description: {description: "Description, which holds the channel word.", type: str, sample: "Windows(R) Operating System, VOLUME_KMSCLIENT channel"}
-        channel: {description: "Channel as Windows names it (8.1 and later).", type: str, sample: "Volume:GVLK"}
+        product_key_channel: {description: "Channel as Windows names it (8.1 and later).", type: str, sample: "Volume:GVLK"}
         role:
           description: "What the key makes of the machine: V(kms_client), V(kms_host), V(mak), V(retail), V(oem), V(evaluation), V(avma) or V(unknown)."
           type: str
@@ -156,7 +180,10 @@ activation:
         reason:
           description: Why the product has this status.
           type: dict
-          sample: {code: "0xC004F056", symbol: SL_E_VL_MACHINE_NOT_BOUND, meaning: Volume client is not bound to any KMS host.}
+          contains:
+            code: {description: Code in hexadecimal., type: str, sample: "0xC004F056"}
+            symbol: {description: Name of the code; V(null) for an unknown one., type: str, sample: SL_E_VL_MACHINE_NOT_BOUND}
+            meaning: {description: What it says; V(null) for an unknown code., type: str, sample: Volume client is not bound to any KMS host.}
         grace_minutes: {description: "Minutes of grace or validity left; 0 for a product that does not expire.", type: int, sample: 259200}
         expires_at: {description: "When they end, in UTC.", type: str, sample: "2027-05-23T08:15:00Z"}
         evaluation_ends_at: {description: End of an evaluation., type: str, sample: null}
@@ -166,12 +193,12 @@ activation:
         activation_type_enabled: {description: "What it is restricted to, V(all) by default.", type: str, sample: all}
         activation_interval_minutes: {description: Minutes., type: int, sample: 120}
         renewal_interval_minutes: {description: Minutes., type: int, sample: 10080}
-        kms_machine_configured: {description: KMS host set for this product alone., type: dict, sample: null}
-        kms_machine_discovered: {description: KMS host found for this product., type: dict, sample: null}
-        kms_lookup_domain: {description: Lookup domain set for this product alone., type: dict, sample: null}
+        kms_machine_configured: {description: KMS host set for this product alone., type: dict, contains: *kms_machine}
+        kms_machine_discovered: {description: KMS host found for this product., type: dict, contains: *kms_machine}
+        kms_lookup_domain: {description: Lookup domain set for this product alone., type: dict, contains: *lookup_domain}
         kms_host_product_id: {description: Product id of the host that activated this product., type: str, sample: null}
         count: {description: Count of this host product., type: int, sample: null}
-        requests: {description: Requests to this host product., type: dict, sample: null}
+        requests: {description: Requests to this host product., type: dict, contains: *requests}
     primary: {description: "Activation id of the machine's Windows, or V(null).", type: str, sample: ef6cfc9f-8c5d-44ac-9aad-de6a2ea0ae03}
     primary_candidates: {description: Activation ids that could be it., type: list, elements: str, sample: [ef6cfc9f-8c5d-44ac-9aad-de6a2ea0ae03]}
     primary_reason: {description: Why there is no primary product., type: str, sample: null}

@@ -41,6 +41,8 @@ options:
   replace:
     description:
       - Allow another KMS host key to be replaced. A new key has a limited number of activations.
+      - Whether a key is for Windows or for Office only Windows can tell, so that an Office host key on a machine with a Windows host key needs it, too,
+        although it stands beside the other.
     type: bool
     default: false
   state:

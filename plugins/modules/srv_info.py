@@ -20,9 +20,9 @@ extends_documentation_fragment:
   - activation.kms.attributes.info_module
   - activation.kms.attributes.posix
 author:
-  - activation.kms contributors (!UNKNOWN)
+  - activation.kms contributors (@activation-kms)
 requirements:
-  - dnspython >= 2.1.0 on the machine that runs the task
+  - dnspython >= 2.4.0 on the machine that runs the task
 options:
   addresses:
     description:
@@ -273,7 +273,7 @@ results:
     published:
       description:
         - Whether each expected record is on one authoritative server at least. What is left then is replication.
-        - V(none) without O(expect).
+        - V(none) without O(expect), and when no authoritative server could be asked.
       returned: success
       type: bool
       sample: true

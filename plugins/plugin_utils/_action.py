@@ -89,7 +89,7 @@ class KmsAction(ActionBase, abc.ABC):
 
     def notify(self, text: str) -> None:
         """Show a progress line on the terminal."""
-        Display().display(f"activation.kms: {self._machine}: {mask_keys(text)}")
+        Display().display(f"activation.kms: {self._machine}: {mask_keys(text)}", stderr=True)
 
     def product_key(self, options: Options) -> ProductKey:
         """Return the option C(key); raise RefusedError when it does not have the shape of a product key."""

@@ -307,7 +307,7 @@ def test_what_was_changed_before_an_error_is_said_to_be_changed(outcomes: Outcom
 def test_the_user_is_told_that_the_state_is_being_watched(outcomes: Outcomes) -> None:
     name = outcomes[f"{INSTALL} cut before it was carried out"].name
     line = f"activation.kms: {name}: the answer to InstallProductKey was lost; watching the machine's state for up to 1 s"
-    assert line in outcomes.run.stdout.splitlines()
+    assert line in outcomes.run.stderr.splitlines()
 
 
 def test_an_activation_whose_answer_is_lost_uses_up_one_activation(outcomes: Outcomes) -> None:

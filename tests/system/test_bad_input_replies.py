@@ -377,7 +377,7 @@ def test_a_read_that_is_repeated_has_every_row_once(outcomes: Outcomes) -> None:
 def test_waiting_for_a_machine_with_too_many_operations_is_told(outcomes: Outcomes) -> None:
     name = outcomes["too many operations for a moment"].name
     line = f"activation.kms: {name}: reading SoftwareLicensingProduct: the machine has too many operations open; trying again in 1 s"
-    assert line in outcomes.run.stdout.splitlines()
+    assert line in outcomes.run.stderr.splitlines()
 
 
 @pytest.mark.parametrize("case", GONE, ids=promise)

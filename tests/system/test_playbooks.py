@@ -195,7 +195,8 @@ def test_who_was_refused_for_the_count_is_asked_a_second_time_and_nobody_a_third
 def test_activate_clients_does_not_wait_for_the_count(story: Story) -> None:
     plays = yaml.safe_load((REPOSITORY / "playbooks" / "activate_clients.yml").read_text(encoding="utf-8"))
     role = yaml.safe_load((REPOSITORY / "roles" / "kms_client" / "tasks" / "main.yml").read_text(encoding="utf-8"))
-    tasks = [*role, *(task for play in plays for task in play.get("tasks", []))]
+    blocks = [task for play in plays for task in play.get("tasks", [])]
+    tasks = [*role, *blocks, *(task for block in blocks for part in ("block", "rescue", "always") for task in block.get(part, []))]
     assert {task["name"] for task in tasks} >= {AGAIN_TASK, "Ask for activation", "Install the KMS client key"}
     assert not [task for task in tasks if {"until", "retries", "delay", "ansible.builtin.pause", "ansible.builtin.wait_for"} & set(task)]
     assert not [row for row in story.activate.results if row.status == "retry"]
@@ -349,6 +350,71 @@ def test_a_host_behind_a_closed_firewall_is_not_ready(fresh_small: Lab) -> None:
     assert "firewall" in item["msg"].partition("Next:")[2]
     assert item["msg"] in run.output
     assert "is ready" not in run.output
+
+
+@pytest.mark.parametrize("mode", ["silent", "servfail"])
+def test_a_host_is_not_restarted_when_no_name_server_could_be_asked(fresh_small: Lab, mode: str) -> None:
+    lab = fresh_small
+    lab.host_variables(kms_host_srv_attempts=1, kms_host_srv_delay=0)
+    lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).succeed()
+    lab.client.dns_mode(mode)
+    mark = lab.last_call()
+    run = lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).fail()
+    assert lab.writes(after=mark) == []
+    assert "is ready" not in run.output
+
+
+def test_a_host_without_a_dns_suffix_is_refused_before_an_activation_is_spent(start_lab: StartLab) -> None:
+    key = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
+    lab = start_lab(
+        {
+            "estate": {"domain": "corp.example", "name_servers": ["ns1"]},
+            "keys": [{"key": key, "channel": "kms_host", "csvlk": "Windows Server 2022"}],
+            "machines": [{"name": "alone", "groups": ["kms_hosts"], "windows": "server-2022-datacenter", "domain": None}],
+        }
+    )
+    lab.host_variables()
+    run = lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).fail()
+    assert "no primary DNS suffix" in run.output
+    assert lab.writes() == []
+
+
+def test_the_facts_of_clients_that_were_refused_are_collected_too(fresh_small: Lab) -> None:
+    lab = fresh_small
+    lab.host_variables()
+    lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).succeed()
+    path = lab.folder / "refused.jsonl"
+    names = sorted(row["name"] for row in lab.client.machines() if "kms_clients" in row["groups"])
+    lab.playbook(ACTIVATE, extra={"kms_clients": "kms_clients", "kms_facts_path": str(path)}).fail()
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    assert sorted(row["inventory_hostname"] for row in rows) == names
+    assert {row["answers"]["activated"] for row in rows} == {True, False}
+
+
+def test_a_host_whose_name_has_no_address_is_not_ready(fresh_small: Lab) -> None:
+    lab = fresh_small
+    lab.host_variables(kms_host_srv_attempts=1, kms_host_srv_delay=0)
+    lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).succeed()
+    lab.client.remove_record("kms01", "A")
+    run = lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).fail()
+    assert "the resolver has no address for that name" in run.output
+    assert "is ready" not in run.output
+
+
+def test_a_host_with_a_name_longer_than_netbios_allows_is_found_by_its_dns_name(start_lab: StartLab) -> None:
+    key = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
+    name = "kms-headquarters-01"
+    lab = start_lab(
+        {
+            "estate": {"domain": "corp.example", "name_servers": ["ns1"]},
+            "keys": [{"key": key, "channel": "kms_host", "csvlk": "Windows Server 2022"}],
+            "machines": [{"name": name, "groups": ["kms_hosts"], "windows": "server-2022-datacenter"}],
+        }
+    )
+    lab.host_variables()
+    run = lab.playbook(DEPLOY, extra={"kms_hosts": "kms_hosts"}).succeed()
+    assert f"{name} is ready: {name}.corp.example port 1688" in run.stdout
+    assert lab.module(name, "activation_info").result["activation"]["machine"]["name"] == "KMS-HEADQUARTER"
 
 
 def test_who_cannot_be_served_fails_alone_after_being_asked_twice(fresh_small: Lab) -> None:

@@ -26,6 +26,10 @@ ROLE_CHOICES = (ANY, *(role for role in ROLES if role not in ("evaluation", "unk
 COUNT_TOO_LOW = 0xC004F038
 """SL_E_VL_NOT_ENOUGH_COUNT: the host answered, and counted this machine, but its count is still below what this Windows needs."""
 
+LICENSING_ERRORS = "0xC004"
+WSMAN_CODES = 0x8033
+"""Upper half of the codes of WS-Management itself, which say that a method failed and not why (Windows SDK: wsmerror.h)."""
+
 COUNTED_BY_MICROSOFT = ("kms_host", "mak", "retail", "oem")
 """Roles whose activation is done by Microsoft's servers, which count it: a second one is used up for nothing."""
 
@@ -35,6 +39,7 @@ RESTART = "restart the licensing service (sppsvc), so that the host publishes it
 RESTARTED = " The licensing service was restarted, so that the host publishes its SRV record."
 
 SPPSVC = {"Name": "sppsvc"}
+PENDING = {"stopped": "stop pending", "running": "start pending"}
 SERVICE_WAIT_SECONDS = 60.0
 SERVICE_LOOK_SECONDS = 1.0
 
@@ -95,7 +100,7 @@ def apply(
         # In check mode an earlier task of the same run may be what brings the key.
         wanted = "this machine's Windows" if role == ANY else f"the {role} product"
         outcome = Outcome(changed=True, before=snapshot(None), after={**snapshot(None), "license_status": KNOWN_AFTER})
-        outcome.would = [f"activate {wanted}, once it has its key"]
+        outcome.would = [f"activate {wanted}, once it has its key", *([RESTART] if role == "kms_host" else [])]
         outcome.message = f"Would activate {wanted}, once it has its key."
         outcome.extra = _extra("would_activate")
         return outcome
@@ -170,9 +175,10 @@ def _activate(
     try:
         after = _find(activate_product(windows, clock, product, confirm_timeout=confirm_timeout, notify=notify), product)
     except MethodFailedError as failed:
-        if failed.code != COUNT_TOO_LOW or not accept_low_count:
-            raise
         after = _find(read_products(windows, clock), product)
+        error = _with_own_reason(failed, after)
+        if error.code != COUNT_TOO_LOW or not accept_low_count:
+            raise error from None
         outcome.after = snapshot(after)
         outcome.changed = outcome.after != before
         outcome.extra = _extra("count_too_low")
@@ -194,6 +200,24 @@ def _activate(
         outcome.extra["restarted"] = True
         outcome.message += RESTARTED
     return outcome
+
+
+def _with_own_reason(failed: MethodFailedError, after: Product) -> MethodFailedError:
+    """Return the error with the product's own reason, where the fault named no code of licensing.
+
+    No published capture shows the fault of a failed activation over WS-Management; LicenseStatusReason carries the same code in any case.
+    """
+    reason = after.reason
+    if reason is None or not reason.code.startswith(LICENSING_ERRORS) or (failed.code is not None and failed.code >> 16 != WSMAN_CODES):
+        return failed
+    return MethodFailedError(
+        failed.doing,
+        f"{failed.detail}; the product's own reason is {reason.code}",
+        code=int(reason.code, 16),
+        symbol=reason.symbol,
+        meaning=reason.meaning,
+        next_step=failed.next_step,
+    )
 
 
 def _extra(result: str) -> dict[str, t.Any]:
@@ -219,19 +243,24 @@ def _restart(windows: Windows, clock: Clock, notify: Notify) -> None:
 
 
 def _start(windows: Windows, clock: Clock) -> None:
-    _tell_service(windows, "StartService", "running")
+    lost = _tell_service(windows, "StartService", "running")
+    if lost and (service_state(windows) or "").lower() == "stopped":
+        # Read anew, and surely not started: a KMS host must not be left standing still for a lost message.
+        _tell_service(windows, "StartService", "running")
     _await_service(windows, clock, "running")
 
 
-def _tell_service(windows: Windows, method: str, wanted: str) -> None:
+def _tell_service(windows: Windows, method: str, wanted: str) -> bool:
+    """Call the method once; return True when its answer was lost."""
     try:
         windows.invoke(Invoke("Win32_Service", method, SPPSVC))
     except OutcomeUnknownError:
-        return  # the state, read next, decides
+        return True  # the state, read next, decides
     except MethodFailedError:
         # The service starts on demand and stops by itself, so Windows may have been first. The state decides.
-        if (service_state(windows) or "").lower() != wanted:
+        if (service_state(windows) or "").lower() not in (wanted, PENDING[wanted]):
             raise
+    return False
 
 
 def _await_service(windows: Windows, clock: Clock, wanted: str) -> None:

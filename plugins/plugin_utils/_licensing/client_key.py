@@ -15,7 +15,17 @@ from .._catalogue.loader import Gvlk, gvlk_by_key, gvlk_for, has_volume_channel
 from .._keys import ProductKey, parse_key
 from .._windows.interface import Windows
 from .clock import Clock
-from .install import Notify, Products, install_key, predicted, refuse_evaluation, require_one_windows, snapshot
+from .install import (
+    Notify,
+    Products,
+    install_key,
+    predicted,
+    refuse_evaluation,
+    refuse_evaluation_product,
+    require_one_windows,
+    snapshot,
+    with_key,
+)
 from .model import Machine, Product, primary_product
 from .outcome import Outcome
 from .refusal import NotAppliedError, RefusedError
@@ -89,10 +99,12 @@ def plan(
     """Decide, without touching the machine, which key it gets. Raises RefusedError."""
     key, title = choose_key(machine, wanted, allow_unlisted_key=allow_unlisted_key)
     current = require_one_windows(products)
+    there = with_key(products, key, ROLE, "KMS client key")
+    if there is not None:
+        return Plan(key, title, there, False)
     if current is None:
         return Plan(key, title, None, True)
-    if current.partial_key == key.last_five:
-        return Plan(key, title, current, False)
+    refuse_evaluation_product(current)
     if current.role != ROLE and current.role not in convert_from:
         raise RefusedError(
             f"this machine's Windows is {current.label()}: giving it a KMS client key converts it from the channel {current.role}, and the old key is lost",

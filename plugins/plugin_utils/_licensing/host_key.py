@@ -14,7 +14,18 @@ from .._catalogue.loader import gvlk_by_key
 from .._keys import ProductKey
 from .._windows.interface import Windows
 from .clock import Clock
-from .install import Notify, Products, install_key, predicted, refuse_evaluation, require_one_windows, snapshot, uninstall_key
+from .install import (
+    Notify,
+    Products,
+    install_key,
+    predicted,
+    refuse_evaluation,
+    refuse_evaluation_product,
+    require_one_windows,
+    snapshot,
+    uninstall_key,
+    with_key,
+)
 from .model import Machine, Product, primary_product, windows_candidates
 from .outcome import Outcome
 from .refusal import NotAppliedError, RefusedError
@@ -61,8 +72,9 @@ def check_install(
             "use another edition of Windows Server",
         )
     current = require_one_windows(products)
-    if current is None or current.partial_key == key.last_five:
-        return current
+    if current is None:
+        return None
+    refuse_evaluation_product(current)
     if current.role == ROLE and not replace:
         raise RefusedError(
             f"this machine has another KMS host key already, {current.label()}; "
@@ -92,13 +104,15 @@ def install(
     notify: Notify,
 ) -> Outcome:
     """Install the host key when the machine does not have it. Raises RefusedError, MethodFailedError, NotAppliedError."""
+    # An Office host key stands beside Windows, so the key is looked for in every product.
+    there = with_key(products, key, ROLE, "KMS host key")
+    if there is not None:
+        state = snapshot(there)
+        message = f"The KMS host key ending in {key.last_five} is in already."
+        return Outcome(before=state, after=state, message=message, extra={"partial_key": key.last_five})
     current = check_install(machine, products, key, replace=replace, convert_from=convert_from, allow_client_os=allow_client_os)
     before = snapshot(current)
-    outcome = Outcome(before=before, after=before, extra={"partial_key": key.last_five})
-    if current is not None and current.partial_key == key.last_five:
-        outcome.message = f"The KMS host key ending in {key.last_five} is in already."
-        return outcome
-    outcome.changed = True
+    outcome = Outcome(changed=True, before=before, after=before, extra={"partial_key": key.last_five})
     instead = f" in place of {current.label()}" if current else ""
     if check_mode:
         outcome.would = [f"install the KMS host key ending in {key.last_five}{instead}"]
@@ -106,7 +120,6 @@ def install(
         outcome.message = f"Would install the KMS host key ending in {key.last_five}{instead}."
         return outcome
     after = install_key(windows, clock, key, confirm_timeout=confirm_timeout, notify=notify)
-    # An Office host key lands beside Windows, so the product is found by the key and not by being the primary one.
     installed = next(p for p in after if p.partial_key == key.last_five)
     if installed.role != ROLE:
         raise NotAppliedError(
@@ -130,8 +143,12 @@ def remove(
     confirm_timeout: float,
     notify: Notify,
 ) -> Outcome:
-    """Take the Windows host key out where there is one; with C(key), only when it is that one. Raises RefusedError, MethodFailedError, NotAppliedError."""
-    hosts = [p for p in windows_candidates(products) if p.role == ROLE and (key is None or p.partial_key == key.last_five)]
+    """Take the Windows host key out where there is one; with C(key) that one, an Office host key too.
+
+    Raises RefusedError, MethodFailedError, NotAppliedError.
+    """
+    among = windows_candidates(products) if key is None else products
+    hosts = [p for p in among if p.role == ROLE and (key is None or p.partial_key == key.last_five)]
     outcome = Outcome(before=snapshot(primary_product(products)))
     outcome.after = outcome.before
     outcome.extra = {"partial_key": None}

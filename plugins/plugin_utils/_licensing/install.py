@@ -13,7 +13,7 @@ import typing as t
 
 from .._catalogue.loader import is_evaluation
 from .._keys import ProductKey
-from .._windows.errors import OutcomeUnknownError, WindowsError
+from .._windows.errors import LoginRefusedError, OutcomeUnknownError, RedirectedError, WindowsError
 from .._windows.interface import Invoke, Windows
 from .clock import Clock
 from .model import Machine, Product, no_primary_reason, windows_candidates
@@ -109,6 +109,26 @@ def refuse_evaluation(machine: Machine) -> None:
         )
 
 
+def refuse_evaluation_product(product: Product) -> None:
+    """Refuse where the machine's Windows is an evaluation by its key, whatever its edition is called."""
+    if product.role == "evaluation":
+        raise RefusedError(
+            f"this machine's Windows is {product.label()}, an evaluation; it takes no volume licence key",
+            "convert it first: DISM /Online /Set-Edition:<edition> /ProductKey:<key> /AcceptEula, then restart it",
+        )
+
+
+def with_key(products: Products, key: ProductKey, role: str, kind: str) -> Product | None:
+    """Return the product that has this key, None when none has it; refuse when the key has turned out to be of another kind."""
+    found = next((p for p in products if p.partial_key == key.last_five), None)
+    if found is not None and found.role != role:
+        raise RefusedError(
+            f"the key ending in {key.last_five} is in already, but it is no {kind}: it made {found.label()}",
+            f"give the {kind}; where it is to replace this one, set convert_from: [{found.role}]",
+        )
+    return found
+
+
 def snapshot(product: Product | None) -> dict[str, t.Any]:
     """Return what a diff shows of a machine's Windows product."""
     if product is None:
@@ -164,6 +184,10 @@ def _watch(
             unread = None
             if done(products):
                 return products
+        except (LoginRefusedError, RedirectedError) as error:
+            # Trying a refused login again and again locks the account.
+            unread = error
+            break
         except WindowsError as error:
             # The machine may be away for the same reason that the answer was lost: keep looking until the deadline.
             unread = error

@@ -28,6 +28,9 @@ COUNT_CAP = 50
 RENEWAL_DUE_MINUTES = 30 * 24 * 60
 """A licensed KMS client with less validity left than this has missed some twenty weekly renewals in a row."""
 
+CLOCK_TOLERANCE_SECONDS = 4 * 3600
+"""How far the clocks of client and host may differ, in UTC (Microsoft: Learn, error-0xc004f06c-activate-windows)."""
+
 LICENSED = 1
 """LicenseStatus of an activated product (Microsoft: win32metadata, SL_LICENSING_STATUS)."""
 
@@ -127,7 +130,7 @@ class Product:
     application: str
     name: str | None
     description: str | None
-    channel: str | None
+    product_key_channel: str | None
     role: str
     partial_key: str
     license_status: int
@@ -248,6 +251,12 @@ class Activation:
             elif product.role == "kms_client" and product.grace_minutes is not None and 0 < product.grace_minutes < RENEWAL_DUE_MINUTES:
                 days = product.grace_minutes // (24 * 60)
                 found.append(f"{product.label()} is licensed for {days} more days only: its renewals do not reach a KMS host.")
+        offset = self.machine.clock_offset_seconds
+        if offset is not None and abs(offset) > CLOCK_TOLERANCE_SECONDS:
+            found.append(
+                f"The clock of {self.machine.name} is {abs(offset) / 3600:.1f} hours {'ahead of' if offset > 0 else 'behind'} the controller's: "
+                "KMS refuses requests when client and host differ by more than 4 hours (0xC004F06C)."
+            )
         if self.host.is_kms_host:
             if self.service.state is not None and self.service.state.lower() != "running":
                 found.append(f"The licensing service (sppsvc) of this KMS host is {self.service.state.lower()}: it answers no client.")

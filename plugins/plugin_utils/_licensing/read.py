@@ -114,6 +114,10 @@ ACTIVATION_TYPES = {1: "active_directory", 2: "kms", 3: "token"}
 PRODUCT_TYPES = {1: "workstation", 2: "domain_controller", 3: "server"}
 """ProductType of Win32_OperatingSystem (Microsoft: Learn, Win32_OperatingSystem)."""
 
+NETBIOS_LENGTH = 15
+"""Longest NetBIOS name. CSName is one, so a name of this length may be a longer DNS host name cut short (Microsoft: Learn, naming conventions
+for computers and domains)."""
+
 MACHINE_READS: tuple[ReadOperation, ...] = (
     Query("Win32_OperatingSystem", OS_COLUMNS),
     RegistryValue(CURRENT_VERSION, "EditionID"),
@@ -136,7 +140,7 @@ def read_activation(windows: Windows, clock: Clock) -> Activation:
     problems: list[str] = []
     asked = clock.now()
     machine_readings = windows.read(MACHINE_READS)
-    machine = _machine(machine_readings, asked, problems)
+    machine = _machine(machine_readings, asked, _host_name(windows, machine_readings, problems), problems)
     # The service starts on demand when licensing data is asked for, so its state is only worth something before.
     readings = windows.read((SPPSVC_QUERY, SERVICE_QUERY, PRODUCT_QUERY, APPLICATION_KMS_NAME))
     service_row = _one(readings[1].get(), "SoftwareLicensingService")
@@ -161,7 +165,7 @@ def read_machine(windows: Windows, clock: Clock) -> Machine:
     readings = windows.read(MACHINE_READS)
     # Without the edition a key would be refused, or an evaluation not be, for a reason that is none.
     readings[1].get()
-    return _machine(readings, asked, [])
+    return _machine(readings, asked, None, [])
 
 
 def read_listening_port(windows: Windows) -> int:
@@ -191,7 +195,16 @@ def service_state(windows: Windows) -> str | None:
     return str(rows[0]["State"]) if rows else None
 
 
-def _machine(readings: list[Reading], asked: datetime.datetime, problems: list[str]) -> Machine:
+def _host_name(windows: Windows, readings: list[Reading], problems: list[str]) -> str | None:
+    """Return the DNS host name where the computer name may be cut short, else None."""
+    name = str(_one(readings[0].get(), "Win32_OperatingSystem")["CSName"])
+    if len(name) < NETBIOS_LENGTH:
+        return None
+    host_name = _optional(windows.read((RegistryValue(TCPIP, "Hostname"),))[0], problems)
+    return _text(host_name)
+
+
+def _machine(readings: list[Reading], asked: datetime.datetime, host_name: str | None, problems: list[str]) -> Machine:
     row = _one(readings[0].get(), "Win32_OperatingSystem")
     edition_id = _optional(readings[1], problems)
     domain = _optional(readings[2], problems)
@@ -199,7 +212,7 @@ def _machine(readings: list[Reading], asked: datetime.datetime, problems: list[s
     local = row["LocalDateTime"]
     return Machine(
         name=name,
-        fqdn=f"{name}.{domain}".lower() if domain else None,
+        fqdn=f"{host_name or name}.{domain}".lower() if domain else None,
         caption=_text(row["Caption"]),
         edition_id=_text(edition_id),
         build=int(t.cast(str, row["BuildNumber"])),
@@ -255,7 +268,7 @@ def _host(windows: Windows, row: Row, products: tuple[Product, ...], problems: l
         is_kms_host=True,
         activation_id=chosen.activation_id if chosen else None,
         count=count,
-        count_explained=explain_count(count),
+        count_explained=explain_count(count) if chosen else None,
         listening_port=_count(row["KeyManagementServiceListeningPort"]) or DEFAULT_PORT,
         dns_publishing=t.cast("bool | None", row["KeyManagementServiceDnsPublishing"]),
         publish_domains=tuple(str(line) for line in listed) if listed else (),
@@ -278,7 +291,7 @@ def _product(row: Row, now: datetime.datetime) -> Product:
         application=application_name(application_id),
         name=_text(row["Name"]),
         description=_text(row["Description"]),
-        channel=_text(row["ProductKeyChannel"]),
+        product_key_channel=_text(row["ProductKeyChannel"]),
         role=role,
         partial_key=str(row["PartialProductKey"]),
         license_status=status,

@@ -26,7 +26,7 @@ class Query:
     """Rows of one CIM class, read by named columns.
 
     Columns that the machine's Windows build does not have (C(since) in classes.yml) are not asked for and come back as None.
-    C(where) is a WQL condition without the word WHERE; literals in it must come from L(wql_text).
+    C(where) is a WQL condition without the word WHERE.
     """
 
     cim_class: str
@@ -105,10 +105,5 @@ class Windows(t.Protocol):
         """Call a method once and return its outputs, ReturnValue left out.
 
         Raises MethodFailedError when the machine says that the method failed, OutcomeUnknownError when the call was sent and no answer
-        came back. The call is never sent twice.
+        came back. The call is sent again only when the machine answered that it did not start it (a quota).
         """
-
-
-def wql_text(text: str) -> str:
-    r"""Return C(text) as a WQL string literal: quoted, with C(\) and C(') escaped by C(\) (WQL string literals)."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

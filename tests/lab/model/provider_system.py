@@ -36,7 +36,8 @@ _OPERATING_SYSTEM_COLUMNS: dict[str, t.Callable[[Machine], Value]] = {
     "CountryCode": lambda machine: "1",
     "CreationClassName": lambda machine: "Win32_OperatingSystem",
     "CSCreationClassName": lambda machine: "Win32_ComputerSystem",
-    "CSName": lambda machine: machine.name.upper(),
+    # A NetBIOS name: 15 characters at the most (Microsoft: Learn, naming conventions for computers and domains).
+    "CSName": lambda machine: machine.name.upper()[:15],
     "CurrentTimeZone": lambda machine: machine.utc_offset_minutes,
     "Debug": lambda machine: False,
     "Description": lambda machine: "",

@@ -52,7 +52,7 @@ def with_(path: str, value: t.Any) -> dict[str, t.Any]:
         ("machines.1.count", 0, "machines[1].count: 0 is less than the minimum of 1"),
         ("machines.1.name", "kms01", "machines[1].name: there is a machine or name server kms01 already"),
         ("machines.1.name", "ns1", "machines[1].name: there is a machine or name server ns1 already"),
-        ("machines.1.name", "a-name-of-16-char", "machines[1].name: 'a-name-of-16-char' does not match"),
+        ("machines.1.name", "a-name-that-ends-in-a-dash-", "machines[1].name: 'a-name-that-ends-in-a-dash-' does not match"),
         (
             "machines.1.key",
             "LABXX-ZEROA-ISLEO-USUAL-0A1Z5",

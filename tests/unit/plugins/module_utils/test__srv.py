@@ -160,7 +160,7 @@ def test_when_no_server_could_be_asked_there_is_neither_agreement_nor_proof() ->
         verdict = _srv.judge(NAME, "answered", [record()], answers, [KMS01])
         assert not verdict.consistent
         assert verdict.proven is False
-        assert verdict.published is False
+        assert verdict.published is None
         assert verdict.problems
 
 

@@ -71,9 +71,9 @@ def test_an_empty_string_has_a_start_and_an_end_tag() -> None:
 
 
 def test_dates_are_in_a_cim_element_in_instances_and_in_a_bare_one_in_fragments() -> None:
-    moment = datetime.datetime(2013, 4, 15, 16, 28, 43, 488171, tzinfo=datetime.UTC)
-    assert member("X", moment, "datetime") == "<p:X><cim:Datetime>2013-04-15T16:28:43.488171Z</cim:Datetime></p:X>"
-    assert member("X", moment, "datetime", prefix="") == "<X><Datetime>2013-04-15T16:28:43.488171Z</Datetime></X>"
+    moment = datetime.datetime(2021, 7, 9, 3, 4, 5, 123456, tzinfo=datetime.UTC)
+    assert member("X", moment, "datetime") == "<p:X><cim:Datetime>2021-07-09T03:04:05.123456Z</cim:Datetime></p:X>"
+    assert member("X", moment, "datetime", prefix="") == "<X><Datetime>2021-07-09T03:04:05.123456Z</Datetime></X>"
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,32 @@ def test_a_count_too_low_that_moves_the_status_is_changed():
     assert run(windows, accept_low_count=True).changed
 
 
+def test_a_fault_without_a_licensing_code_is_explained_by_the_products_own_reason():
+    windows = machine(product_row(**UNLICENSED))
+    windows.methods["Activate"] = fail_with(
+        0x80338003, lambda call: windows.rows["SoftwareLicensingProduct"][0].update(LicenseStatusReason=0xC004F074)
+    )
+    with pytest.raises(MethodFailedError) as caught:
+        run(windows, accept_low_count=True)
+    assert (caught.value.code, caught.value.symbol) == (0xC004F074, "SL_E_VL_BINDING_SERVICE_UNAVAILABLE")
+
+
+def test_a_count_too_low_is_found_in_the_products_own_reason_when_the_fault_names_no_code():
+    windows = machine(product_row(**UNLICENSED))
+    windows.methods["Activate"] = fail_with(
+        0x80338003, lambda call: windows.rows["SoftwareLicensingProduct"][0].update(LicenseStatusReason=0xC004F038)
+    )
+    assert run(windows, accept_low_count=True).extra["outcome"] == "count_too_low"
+
+
+def test_a_fault_with_a_licensing_code_is_believed_before_the_products_reason():
+    windows = machine(product_row(**UNLICENSED))
+    windows.methods["Activate"] = fail_with(0xC004F074)
+    with pytest.raises(MethodFailedError) as caught:
+        run(windows)
+    assert caught.value.code == 0xC004F074
+
+
 def test_accept_low_count_accepts_nothing_else():
     windows = machine(product_row(**UNLICENSED))
     windows.methods["Activate"] = fail_with(0xC004F074)
@@ -217,6 +243,19 @@ def test_two_keyed_windows_products_are_refused_and_none_is_taken():
     with pytest.raises(RefusedError, match="nothing tells which is in use"):
         run(windows)
     assert windows.written() == []
+
+
+def test_a_host_is_not_left_stopped_when_the_order_to_start_it_was_lost():
+    windows = machine(product_row("kms_host"))
+    start = windows.methods["StartService"]
+
+    def lost_once(call):
+        windows.methods["StartService"] = start
+        raise OutcomeUnknownError("calling StartService", "the connection was lost")
+
+    windows.methods["StartService"] = lost_once
+    assert run(windows, role="kms_host", publish=True).extra["restarted"]
+    assert windows.written() == ["StopService", "StartService", "StartService"]
 
 
 def test_a_service_that_does_not_stop_is_an_error_with_its_state():

@@ -8,7 +8,12 @@ import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._keys import parse_key
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import client_key, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import (
+    LoginRefusedError,
+    MethodFailedError,
+    OutcomeUnknownError,
+    WindowsError,
+)
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, client_os_row, os_row, product_row
 
@@ -144,6 +149,32 @@ def test_an_unlisted_key_that_turns_out_to_be_a_mak_is_an_error():
         NotAppliedError, match=r"was installed, but it is no KMS client key.*Next: .* key: auto and convert_from: \[mak\]\."
     ):
         run(windows, wanted=UNLISTED, allow_unlisted_key=True)
+
+
+def test_an_unlisted_key_that_was_a_mak_is_refused_again_the_second_time():
+    windows = machine(product_row("mak", "0A1Z5"))
+    with pytest.raises(RefusedError, match="ending in 0A1Z5 is in already, but it is no KMS client key"):
+        run(windows, wanted=UNLISTED, allow_unlisted_key=True)
+    assert windows.written() == []
+
+
+def test_an_evaluation_by_its_key_is_refused_and_no_option_is_offered_that_does_not_exist():
+    with pytest.raises(RefusedError, match="an evaluation; it takes no volume licence key.*DISM"):
+        run(machine(product_row("evaluation", "AAAAA")))
+
+
+def test_a_login_refused_while_watching_is_not_tried_again():
+    windows = machine(product_row(partial="AAAAA"))
+
+    def method(call):
+        windows.errors["SoftwareLicensingProduct"] = LoginRefusedError("reading", "the machine refused the login (HTTP 401)")
+        raise OutcomeUnknownError("calling InstallProductKey", "the connection was closed before the answer")
+
+    windows.methods["InstallProductKey"] = method
+    with pytest.raises(NotAppliedError, match="the machine refused the login"):
+        run(windows)
+    tried_after = [read_ for read_ in windows.reads if read_ is read.PRODUCT_QUERY]
+    assert len(tried_after) == 2, "one before the change, one after it"
 
 
 def test_two_keyed_windows_products_are_refused():

@@ -148,6 +148,34 @@ def test_an_office_host_key_leaves_a_warning_and_windows_as_it_was():
     assert install(windows).warnings == ["This host key is for Office 24, not for Windows: the machine's Windows keeps the key it had."]
 
 
+def test_a_wrong_key_is_refused_again_the_second_time_and_never_called_in_already():
+    windows = machine(product_row("mak", "0A1Z5"))
+    with pytest.raises(
+        RefusedError, match=r"ending in 0A1Z5 is in already, but it is no KMS host key: it made .*mak.*convert_from: \[mak\]"
+    ):
+        install(windows)
+    assert windows.written() == []
+
+
+def test_an_office_host_key_that_is_in_beside_a_windows_one_is_left_alone():
+    office = product_row("kms_host", "0A1Z5", ID="office", ApplicationID=OFFICE, Name="Office 24")
+    windows = machine(product_row("kms_host", "AAAAA"), office)
+    assert not install(windows).changed
+    assert windows.written() == []
+
+
+def test_an_office_host_key_is_removed_when_it_is_named():
+    office = product_row("kms_host", "0A1Z5", ID="office", ApplicationID=OFFICE, Name="Office 24")
+    windows = machine(product_row("kms_host", "AAAAA"), office)
+    assert remove(windows, HOST_KEY).changed
+    assert windows.calls[0].keys == {"ID": "office"}
+
+
+def test_an_evaluation_by_its_key_is_refused():
+    with pytest.raises(RefusedError, match="an evaluation; it takes no volume licence key"):
+        install(machine(product_row("evaluation", "AAAAA")))
+
+
 def test_removing_takes_the_key_out_by_its_product():
     windows = machine(product_row("kms_host", "0A1Z5"))
     outcome = remove(windows)

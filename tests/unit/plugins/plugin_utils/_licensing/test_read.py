@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 
 import pytest
@@ -11,10 +12,12 @@ from ansible_collections.activation.kms.plugins.plugin_utils._licensing import r
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import AccessDeniedError, WindowsError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import (
+    NOW,
     OFFICE,
     FakeClock,
     FakeWindows,
     client_os_row,
+    os_row,
     product_row,
     rule_row,
     service_row,
@@ -165,6 +168,15 @@ def test_a_client_whose_validity_runs_out_needs_attention():
     assert "10 more days only" in answers["attention"][0]
 
 
+@pytest.mark.parametrize(("hours", "needs"), [(3.9, False), (-3.9, False), (4.1, True), (-4.1, True)])
+def test_a_clock_that_kms_would_refuse_needs_attention(hours, needs):
+    row = client_os_row(LocalDateTime=NOW + datetime.timedelta(hours=hours))
+    windows = FakeWindows({"Win32_OperatingSystem": [row], "SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]})
+    answers = activation(windows).answers()
+    assert answers["needs_attention"] is needs
+    assert ("0xC004F06C" in " ".join(answers["attention"])) is needs
+
+
 def test_a_host_behind_a_closed_exception_needs_attention_and_an_open_one_does_not():
     host = [product_row("kms_host", KeyManagementServiceCurrentCount=30)]
     closed = activation(FakeWindows({"SoftwareLicensingProduct": host}))
@@ -198,6 +210,24 @@ def test_what_only_adds_to_the_picture_is_a_problem_and_no_failure():
     assert found.machine.fqdn is None
     assert found.problems == ("reading Domain: access is denied (0x00000005).",)
     assert found.answers()["needs_attention"] is True
+
+
+def test_a_computer_name_that_may_be_cut_short_is_not_taken_for_the_dns_name():
+    rows = {"Win32_OperatingSystem": [os_row(CSName="KMS-HEADQUARTER")]}
+    windows = FakeWindows(rows, registry={"Hostname": "kms-headquarters-01"})
+    assert activation(windows).machine.fqdn == "kms-headquarters-01.corp.example"
+
+
+def test_the_dns_name_is_asked_for_only_where_the_computer_name_may_be_cut():
+    windows = FakeWindows()
+    activation(windows)
+    assert "Hostname" not in [getattr(operation, "name", None) for operation in windows.reads]
+
+
+def test_two_office_host_keys_leave_the_machines_own_count_untold():
+    rows = [product_row("kms_host", partial, ID=partial, ApplicationID=OFFICE) for partial in ("AAAAA", "BBBBB")]
+    host = activation(FakeWindows({"SoftwareLicensingProduct": rows})).host
+    assert (host.is_kms_host, host.count, host.count_explained) == (True, None, None)
 
 
 def test_without_the_licensing_service_the_read_fails():

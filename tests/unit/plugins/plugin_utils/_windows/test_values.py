@@ -67,8 +67,8 @@ def test_any_text_is_a_time_or_a_value_error(text):
     [
         ("2013-03-09T02:57:32Z", datetime.datetime(2013, 3, 9, 2, 57, 32, tzinfo=UTC)),
         ("2013-04-15T20:28:20.913Z", datetime.datetime(2013, 4, 15, 20, 28, 20, 913000, tzinfo=UTC)),
-        ("2013-04-15T16:28:43.488171Z", datetime.datetime(2013, 4, 15, 16, 28, 43, 488171, tzinfo=UTC)),
-        ("2013-04-15T16:28:43.488171999Z", datetime.datetime(2013, 4, 15, 16, 28, 43, 488171, tzinfo=UTC)),
+        ("2021-07-09T03:04:05.123456Z", datetime.datetime(2021, 7, 9, 3, 4, 5, 123456, tzinfo=UTC)),
+        ("2021-07-09T03:04:05.123456999Z", datetime.datetime(2021, 7, 9, 3, 4, 5, 123456, tzinfo=UTC)),
         ("2017-01-01T01:00:00-07:00", datetime.datetime(2017, 1, 1, 8, tzinfo=UTC)),
         ("2017-01-01T01:00:00+05:30", datetime.datetime(2016, 12, 31, 19, 30, tzinfo=UTC)),
         ("2017-01-01T01:00:00", datetime.datetime(2017, 1, 1, 1, tzinfo=UTC)),
