@@ -13,6 +13,9 @@ import re
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.read import REQUEST_COLUMNS, read_activation
+
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row, rule_row, service_row
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = "ansible_collections.activation.kms.plugins"
@@ -149,6 +152,51 @@ def test_returned_keys_are_documented_with_type_and_sample(name):
             check(row.get("contains", {}), f"{path}{key}.")
 
     check(yaml.safe_load(module(name).RETURN), "")
+
+
+KMS_SETTINGS = {
+    "KeyManagementServiceMachine": "kms01.corp.example",
+    "KeyManagementServiceLookupDomain": "corp.example",
+    "DiscoveredKeyManagementServiceMachineName": "kms02.corp.example",
+    "DiscoveredKeyManagementServiceMachinePort": 1688,
+    "DiscoveredKeyManagementServiceMachineIpAddress": "192.0.2.10",
+}
+REASON = {"LicenseStatus": 5, "LicenseStatusReason": 0xC004F056}
+
+
+def returned(windows):
+    activation = read_activation(windows, FakeClock().clock)
+    return {"activation": activation.facts(), **activation.answers()}
+
+
+def read_of_a_host():
+    counters = dict.fromkeys(REQUEST_COLUMNS.values(), 1)
+    product = product_row("kms_host", **counters, **KMS_SETTINGS, **REASON, KeyManagementServiceCurrentCount=32)
+    return returned(FakeWindows({"SoftwareLicensingProduct": [product], "MSFT_NetFirewallRule": [rule_row()]}))
+
+
+def read_of_a_client():
+    rows = {"SoftwareLicensingService": [service_row(**KMS_SETTINGS)], "SoftwareLicensingProduct": [product_row(**KMS_SETTINGS, **REASON)]}
+    return returned(FakeWindows(rows))
+
+
+def paths(value, path=""):
+    """Return every key in a result, at any depth, as a dotted path; what a list holds counts as one."""
+    if isinstance(value, list):
+        return {found for item in value for found in paths(item, path)}
+    if isinstance(value, dict):
+        return {found for key, item in value.items() for found in ({f"{path}{key}"} | paths(item, f"{path}{key}."))}
+    return set()
+
+
+def documented_paths(rows, path=""):
+    return {found for key, row in rows.items() for found in ({f"{path}{key}"} | documented_paths(row.get("contains", {}), f"{path}{key}."))}
+
+
+def test_activation_info_returns_the_keys_that_are_documented_and_no_other():
+    of_the_action = {"backend", "facts_written"}
+    documented = documented_paths(yaml.safe_load(module("activation_info").RETURN))
+    assert paths(read_of_a_host()) | paths(read_of_a_client()) | of_the_action == documented
 
 
 def test_the_names_that_stay_are_those_of_the_modules():
