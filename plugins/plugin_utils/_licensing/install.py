@@ -26,6 +26,8 @@ PRODUCT_CLASS = "SoftwareLicensingProduct"
 KNOWN_AFTER = "(known after the change)"
 """What a diff of check mode says of a value that only Windows can decide."""
 
+CONVERT_EVALUATION = "convert it first: DISM /Online /Set-Edition:<edition> /ProductKey:<key> /AcceptEula, then restart it"
+
 LOOK_AGAIN_SECONDS = 2.0
 
 Products = tuple[Product, ...]
@@ -105,7 +107,7 @@ def refuse_evaluation(machine: Machine) -> None:
     if machine.edition_id and is_evaluation(machine.edition_id):
         raise RefusedError(
             f"{machine.caption or machine.name} is an evaluation edition (EditionID {machine.edition_id}); it takes no volume licence key",
-            "convert it first: DISM /Online /Set-Edition:<edition> /ProductKey:<key> /AcceptEula, then restart it",
+            CONVERT_EVALUATION,
         )
 
 
@@ -114,7 +116,7 @@ def refuse_evaluation_product(product: Product) -> None:
     if product.role == "evaluation":
         raise RefusedError(
             f"this machine's Windows is {product.label()}, an evaluation; it takes no volume licence key",
-            "convert it first: DISM /Online /Set-Edition:<edition> /ProductKey:<key> /AcceptEula, then restart it",
+            CONVERT_EVALUATION,
         )
 
 
@@ -141,9 +143,9 @@ def snapshot(product: Product | None) -> dict[str, t.Any]:
     }
 
 
-def predicted(channel: str, key: ProductKey, product: str | None = None) -> dict[str, t.Any]:
+def predicted(channel: str, key: ProductKey) -> dict[str, t.Any]:
     """Return what a diff shows in check mode of the product that a key would bring."""
-    return {"product": product or KNOWN_AFTER, "channel": channel, "partial_key": key.last_five, "license_status": KNOWN_AFTER}
+    return {"product": KNOWN_AFTER, "channel": channel, "partial_key": key.last_five, "license_status": KNOWN_AFTER}
 
 
 def _write_once(
