@@ -58,7 +58,70 @@ class RegistryValue:
     kind: str = "REG_SZ"
 
 
-ReadOperation = Query | Associated | RegistryValue
+@dataclasses.dataclass(frozen=True)
+class Events:
+    """Records of one event log with one of some event ids, the newest first; reads as L(EventRecords).
+
+    C(since) is aware; older records are not asked for. At most C(limit) records come back, and reading stops after about C(budget_seconds).
+    """
+
+    log: str
+    event_ids: tuple[int, ...]
+    since: datetime.datetime
+    limit: int = 500
+    budget_seconds: float = 20.0
+
+
+@dataclasses.dataclass(frozen=True)
+class EventRecord:
+    """One record. C(strings) are its insertion strings, C(generated) is UTC. C(source) is spelled differently by the two ways of reading
+    (the classic source name by Win32_NTLogEvent, the provider's name by Get-WinEvent), so nothing is decided by it."""
+
+    log: str
+    record_number: int
+    event_id: int
+    source: str
+    generated: datetime.datetime
+    strings: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class EventRecords:
+    """What was read of a log. C(complete) is False when the limit or the time was reached first, so that older records may be missing."""
+
+    records: tuple[EventRecord, ...]
+    complete: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Resolve:
+    """DNS records as the machine's own resolver gives them; reads as a list of rows, empty when the name has none of that type.
+
+    C(record_type) is A, AAAA, CNAME or SRV. A row has C(name), C(type), C(ttl) and C(address), or C(target), and for SRV C(port),
+    C(priority), C(weight).
+    """
+
+    name: str
+    record_type: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Connect:
+    """One TCP connection from the machine to a host, by name or address, closed at once; reads as one row.
+
+    C(outcome) is connected, refused, timeout, unreachable or no_address; C(address) is the one tried last, C(milliseconds) how long it took,
+    C(code) the socket's error number. C(timeout_seconds) is 1 to 60.
+    """
+
+    host: str
+    port: int
+    timeout_seconds: int = 5
+
+
+MachineView = Resolve | Connect
+"""What only the machine itself can tell, by a program that runs on it: no CIM class has it."""
+
+ReadOperation = Query | Associated | RegistryValue | Events | Resolve | Connect
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +145,7 @@ class Reading:
     error: WindowsError | None = None
 
     def get(self) -> t.Any:
-        """Return the value (a list of rows, or one registry value), or raise the operation's error."""
+        """Return the value (of the kind that the operation says), or raise the operation's error."""
         if self.error is not None:
             raise self.error
         return self.value

@@ -18,7 +18,7 @@ import xml.etree.ElementTree as ET
 
 from .._keys import mask_keys
 from .errors import BadReplyError
-from .values import without_illegal_characters
+from .values import Argument, Texts, without_illegal_characters
 
 MAX_ELEMENTS = 32000
 """Items asked for in one answer: the most that Windows gives (MaxBatchItems; Microsoft: MS-WSMV 2.2.4.10). A Pull must repeat it."""
@@ -53,9 +53,6 @@ _PAGES = ("EnumerateResponse", "PullResponse")
 # References to characters that XML 1.0 cannot carry; the parser rejects them as it does the characters themselves.
 _CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9a-f]{1,8})|([0-9]{1,10}));", re.IGNORECASE)
 
-RawRow = dict[str, list[str | None]]
-"""Members by their name in lower case: the text of each element of that name, None for nil."""
-
 
 @dataclasses.dataclass(frozen=True)
 class Reply:
@@ -75,19 +72,10 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True)
-class Argument:
-    """One method parameter and the texts of its elements: none leaves it out, more than one is an array."""
-
-    name: str
-    texts: tuple[str, ...] = dataclasses.field(repr=False)
-    is_datetime: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
 class Page:
     """Items of one answer to Enumerate or Pull; C(context) asks for the next ones, None after the last."""
 
-    rows: tuple[RawRow, ...]
+    rows: tuple[Texts, ...]
     context: str | None
 
 
@@ -150,7 +138,7 @@ def invoke(resource_uri: str, method: str, arguments: t.Sequence[Argument], sele
     for argument in arguments:
         for text in argument.texts:
             parameter = ET.SubElement(body, f"p:{argument.name}")
-            if argument.is_datetime:
+            if argument.cim_type.startswith("datetime"):
                 ET.SubElement(parameter, "cim:Datetime", {"xmlns:cim": _CIM}).text = text
             else:
                 parameter.text = text
@@ -200,7 +188,7 @@ def read_page(content: ET.Element | None, doing: str) -> Page:
     return Page(rows, None if ended or not context else context)
 
 
-def read_output(content: ET.Element | None, method: str, doing: str) -> RawRow:
+def read_output(content: ET.Element | None, method: str, doing: str) -> Texts:
     """Return the outputs of a method call, ReturnValue among them when it was sent.
 
     An empty body, or an output element without anything in it, is what some providers answer on success: no outputs.
@@ -214,9 +202,9 @@ def read_output(content: ET.Element | None, method: str, doing: str) -> RawRow:
     return row_of(content)
 
 
-def row_of(instance: ET.Element) -> RawRow:
+def row_of(instance: ET.Element) -> Texts:
     """Return the members of an instance element or fragment."""
-    row: RawRow = {}
+    row: Texts = {}
     for member in instance:
         row.setdefault(local_name(member).casefold(), []).append(_value_text(member))
     return row

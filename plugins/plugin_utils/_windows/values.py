@@ -11,11 +11,15 @@ part 2, which WS-Management follows (DMTF: DSP0230); dates also in the form of D
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 import typing as t
 
 from .interface import Value
+
+Texts = dict[str, list[str | None]]
+"""Members of a row or outputs of a call by their name in lower case: the text of each element of that name, None for nil."""
 
 INTEGER_RANGES: t.Mapping[str, tuple[int, int]] = {
     **{f"uint{bits}": (0, 2**bits - 1) for bits in (8, 16, 32, 64)},
@@ -37,6 +41,16 @@ _XML_DATE = re.compile(
 _DMTF_DATE = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)\.(\d{6})([+-]\d{3})", re.ASCII)
 # Characters that XML 1.0 cannot carry in any spelling (W3C: XML 1.0, production 2).
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Argument:
+    """One method parameter and the texts of its elements: none leaves it out, more than one is an array."""
+
+    name: str
+    cim_type: str
+    texts: tuple[str, ...] = dataclasses.field(repr=False)
+    secret: bool = False
 
 
 def decode(texts: t.Sequence[str | None], cim_type: str) -> Value:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._windows import soap, values
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import BadReplyError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.values import Argument
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -81,7 +82,11 @@ def test_a_get_carries_selectors_and_an_empty_body():
 
 def test_a_method_call_sends_its_input_in_the_class_namespace_with_parameters_in_order():
     uri = soap.class_uri("root/default", "StdRegProv")
-    arguments = [soap.Argument("hDefKey", ("2147483650",)), soap.Argument("sSubKeyName", ("A&B",)), soap.Argument("sNone", ())]
+    arguments = [
+        Argument("hDefKey", "uint32", ("2147483650",)),
+        Argument("sSubKeyName", "string", ("A&B",)),
+        Argument("sNone", "string", ()),
+    ]
     request = soap.invoke(uri, "GetStringValue", arguments, {}, "uuid:A")
     _header, body = ET.fromstring(request.xml)
     assert [e.tag for e in body[0]] == [f"{{{uri}}}hDefKey", f"{{{uri}}}sSubKeyName"]
@@ -90,7 +95,7 @@ def test_a_method_call_sends_its_input_in_the_class_namespace_with_parameters_in
 
 
 def test_arrays_repeat_the_element_and_times_stand_one_element_deeper():
-    arguments = [soap.Argument("Names", ("a", "b")), soap.Argument("When", ("2024-01-31T10:00:00Z",), is_datetime=True)]
+    arguments = [Argument("Names", "string", ("a", "b")), Argument("When", "datetime", ("2024-01-31T10:00:00Z",))]
     request = soap.invoke(SERVICE, "M", arguments, {"Version": "10.0"}, "uuid:A")
     body = ET.fromstring(request.xml)[1][0]
     assert names(body) == ["Names", "Names", "When"]
@@ -107,15 +112,15 @@ def test_an_association_query_names_object_association_and_result():
 
 
 def test_a_request_does_not_show_its_text_in_repr():
-    request = soap.invoke(SERVICE, "InstallProductKey", [soap.Argument("ProductKey", ("LABHK-ZEROA",))], {}, "uuid:A")
+    request = soap.invoke(SERVICE, "InstallProductKey", [Argument("ProductKey", "string", ("LABHK-ZEROA",))], {}, "uuid:A")
     assert "LABHK" not in repr(request)
-    assert "LABHK" not in repr(soap.Argument("ProductKey", ("LABHK-ZEROA",)))
+    assert "LABHK" not in repr(Argument("ProductKey", "string", ("LABHK-ZEROA",)))
     assert "LABHK" not in repr(soap.Reply(200, b"LABHK-ZEROA"))
 
 
 @given(LEGAL, LEGAL)
 def test_any_legal_text_reaches_the_machine_as_it_is(value, key):
-    request = soap.invoke(SERVICE, "M", [soap.Argument("P", (value,))], {"K": key}, "uuid:A")
+    request = soap.invoke(SERVICE, "M", [Argument("P", "string", (value,))], {"K": key}, "uuid:A")
     assert (one(request, "P").text or "") == value
     assert (one(request, "Selector").text or "") == key
 
