@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 from .firewall import Rule
+from .languages import language
 from .provider import Association, Handler, Instance, Provider, reader
 from .wql import Value
 
@@ -47,6 +48,9 @@ _RULE_COLUMNS: dict[str, t.Callable[[Rule], Value]] = {
     "SystemName": lambda rule: "",
 }
 
+_FOR_PEOPLE = frozenset({"Description", "DisplayGroup", "DisplayName", "ElementName", "Status"})
+"""Columns in the machine's language. RuleGroup names a resource of a program and is the same in all of them (Microsoft: Learn, MSFT_NetFirewallRule)."""
+
 _FILTER_COLUMNS: dict[str, t.Callable[[Rule], Value]] = {
     "CreationClassName": lambda rule: f"MSFT|FW|FirewallRule|{rule.name}",
     "DynamicTransport": lambda rule: 0,
@@ -60,7 +64,12 @@ _FILTER_COLUMNS: dict[str, t.Callable[[Rule], Value]] = {
 
 
 def _rules(machine: Machine) -> t.Iterable[Instance]:
-    return [Instance(reader(_RULE_COLUMNS, rule), rule) for rule in machine.rules]
+    return [Instance(_told(machine, rule), rule) for rule in machine.rules]
+
+
+def _told(machine: Machine, rule: Rule) -> t.Callable[[str], Value]:
+    get, words = reader(_RULE_COLUMNS, rule), language(machine.language)
+    return lambda name: words.rule(str(get(name))) if name in _FOR_PEOPLE else get(name)
 
 
 def _filters(machine: Machine) -> t.Iterable[Instance]:

@@ -10,6 +10,7 @@ import typing as t
 
 from . import services
 from .eventlog import Event
+from .languages import Language, language
 from .provider import Handler, Instance, Provider, reader
 from .services import Service
 from .wql import Value
@@ -22,6 +23,10 @@ AGE = datetime.timedelta(days=90)
 """How long before the estate's start every machine was started and installed."""
 
 
+def _words(machine: Machine) -> Language:
+    return language(machine.language)
+
+
 def _local(machine: Machine, when: datetime.datetime) -> datetime.datetime:
     return when.astimezone(datetime.timezone(datetime.timedelta(minutes=machine.utc_offset_minutes)))
 
@@ -31,9 +36,9 @@ _OPERATING_SYSTEM_COLUMNS: dict[str, t.Callable[[Machine], Value]] = {
     "BootDevice": lambda machine: r"\Device\HarddiskVolume1",
     "BuildNumber": lambda machine: str(machine.windows.build),
     "BuildType": lambda machine: "Multiprocessor Free",
-    "Caption": lambda machine: machine.windows.caption,
-    "CodeSet": lambda machine: "1252",
-    "CountryCode": lambda machine: "1",
+    "Caption": lambda machine: _words(machine).caption(machine.windows.caption),
+    "CodeSet": lambda machine: _words(machine).code_set,
+    "CountryCode": lambda machine: _words(machine).country_code,
     "CreationClassName": lambda machine: "Win32_OperatingSystem",
     "CSCreationClassName": lambda machine: "Win32_ComputerSystem",
     # A NetBIOS name: 15 characters at the most (Microsoft: Learn, naming conventions for computers and domains).
@@ -50,8 +55,8 @@ _OPERATING_SYSTEM_COLUMNS: dict[str, t.Callable[[Machine], Value]] = {
     "LocalDateTime": lambda machine: _local(machine, machine.now()),
     "Locale": lambda machine: f"{machine.language:04x}",
     "Manufacturer": lambda machine: "Microsoft Corporation",
-    "MUILanguages": lambda machine: ["en-US"],
-    "Name": lambda machine: rf"{machine.windows.caption}|C:\Windows|\Device\Harddisk0\Partition2",
+    "MUILanguages": lambda machine: [_words(machine).tag],
+    "Name": lambda machine: rf"{_words(machine).caption(machine.windows.caption)}|C:\Windows|\Device\Harddisk0\Partition2",
     "NumberOfProcesses": lambda machine: 97,
     "NumberOfUsers": lambda machine: 1,
     "OperatingSystemSKU": lambda machine: machine.windows.os_sku,
@@ -88,13 +93,13 @@ OPERATING_SYSTEM = Provider("Win32_OperatingSystem", _operating_systems)
 _SERVICE_COLUMNS: dict[str, t.Callable[[Machine, Service], Value]] = {
     "AcceptPause": lambda machine, service: False,
     "AcceptStop": lambda machine, service: service.running,
-    "Caption": lambda machine, service: service.display_name,
+    "Caption": lambda machine, service: _words(machine).service(service.name, service.display_name),
     "CheckPoint": lambda machine, service: 0,
     "CreationClassName": lambda machine, service: "Win32_Service",
     "DelayedAutoStart": lambda machine, service: service.delayed,
-    "Description": lambda machine, service: service.display_name,
+    "Description": lambda machine, service: _words(machine).service(service.name, service.display_name),
     "DesktopInteract": lambda machine, service: False,
-    "DisplayName": lambda machine, service: service.display_name,
+    "DisplayName": lambda machine, service: _words(machine).service(service.name, service.display_name),
     "ErrorControl": lambda machine, service: "Normal",
     "ExitCode": lambda machine, service: 0,
     "Name": lambda machine, service: service.name,
@@ -180,12 +185,12 @@ _EVENT_COLUMNS: dict[str, t.Callable[[Machine, Event], Value]] = {
     "EventType": lambda machine, event: event.event_type,
     "InsertionStrings": lambda machine, event: list(event.strings) or None,
     "Logfile": lambda machine, event: event.log,
-    "Message": lambda machine, event: event.message,
+    "Message": lambda machine, event: _words(machine).event(event.event_id, event.strings, event.message),
     "RecordNumber": lambda machine, event: event.record,
     "SourceName": lambda machine, event: event.source,
     "TimeGenerated": lambda machine, event: event.written,
     "TimeWritten": lambda machine, event: event.written,
-    "Type": lambda machine, event: event.type_word,
+    "Type": lambda machine, event: _words(machine).event_type(event.type_word),
 }
 
 

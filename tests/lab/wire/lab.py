@@ -18,6 +18,7 @@ import typing as t
 
 from tests.lab.model import estate_file
 from tests.lab.model.estate import EstateError
+from tests.lab.model.languages import language
 from tests.lab.model.machine import Machine
 
 from . import switches
@@ -130,7 +131,9 @@ class Lab:
         address = self.addresses[name]
         self._provider_fault_form[name] = self._switches[name].provider_fault_form
         shell = self._shells[name] = ShellResource(f"http://{machine.fqdn}:{HTTP_PORT}/wsman")
-        endpoint = Endpoint(machine.fqdn, CimResource(machine.cim, lambda: self._provider_fault_form[name]), shell)
+        endpoint = Endpoint(
+            machine.fqdn, CimResource(machine.cim, lambda: self._provider_fault_form[name]), shell, lambda: language(machine.language)
+        )
         user, password = machine.credentials.username, machine.credentials.password
         service = WinrmService(
             name, endpoint, lambda: Basic(user, password), self.mischief, self.calls, self._workers, lambda: self._settle(name)

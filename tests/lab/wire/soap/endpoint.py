@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import dataclasses
+import typing as t
+
+from tests.lab.model.languages import IN_ENGLISH, Language
 
 from . import faults, names
 from .cim import CimResource, Description
@@ -27,12 +30,13 @@ class Answer:
 
 
 class Endpoint:
-    """The service of one machine. C(machine) is the computer's full name as faults give it."""
+    """The service of one machine. C(machine) is the computer's full name as faults give it, C(words) tells the language it speaks now."""
 
-    def __init__(self, machine: str, cim: CimResource, shell: ShellResource) -> None:
+    def __init__(self, machine: str, cim: CimResource, shell: ShellResource, words: t.Callable[[], Language] = lambda: IN_ENGLISH) -> None:
         self.machine = machine
         self.cim = cim
         self.shell = shell
+        self._words = words
 
     def read(self, raw: bytes) -> Message | Answer:
         """Read a request, or return the answer to something that is none."""
@@ -53,7 +57,9 @@ class Endpoint:
         try:
             check_headers(message)
             reply = self.shell.answer(message) if ShellResource.owns(message) else self.cim.answer(message)
-            return Answer(200, write((message.action or "") + "Response", reply.body, message.message_id, reply.namespaces))
+            return Answer(
+                200, write((message.action or "") + "Response", reply.body, message.message_id, reply.namespaces, lang=self._words().tag)
+            )
         except faults.WsmanFault as fault:
             return self.refuse(fault, message)
         except IllegalCharacterError as error:
@@ -63,8 +69,9 @@ class Endpoint:
     def refuse(self, fault: faults.WsmanFault, message: Message | None) -> Answer:
         """Return the answer that carries a fault."""
         relates_to = None if message is None else message.message_id
-        body = fault.body(self.machine, "" if message is None else message.to_host)
-        return Answer(500, write(fault.action, body, relates_to, header=fault.headers()), fault.code)
+        words = self._words()
+        body = fault.body(self.machine, "" if message is None else message.to_host, words)
+        return Answer(500, write(fault.action, body, relates_to, header=fault.headers(), lang=words.tag), fault.code)
 
 
 def check_headers(message: Message) -> None:

@@ -172,14 +172,21 @@ def _options(option_set: ElementTree.Element | None) -> tuple[tuple[str, bool, s
     )
 
 
-def write(action: str, body: str, relates_to: str | None, extra_namespaces: t.Mapping[str, str] | None = None, header: str = "") -> str:
+def write(
+    action: str,
+    body: str,
+    relates_to: str | None,
+    extra_namespaces: t.Mapping[str, str] | None = None,
+    header: str = "",
+    lang: str = "en-US",
+) -> str:
     """Return a reply envelope around C(body), which uses the prefixes s, a, n, x, w, p and those of C(extra_namespaces).
 
-    C(header) is further header blocks. Without C(relates_to) the RelatesTo header is left out, as Windows does when it could not read
-    the request (capture 064).
+    C(header) is further header blocks, C(lang) the language that the service speaks. Without C(relates_to) the RelatesTo header is left
+    out, as Windows does when it could not read the request (capture 064).
     """
     prefixes = {prefix: uri for uri, prefix in _PREFIXES.items()} | dict(extra_namespaces or {})
-    attributes = {"xml:lang": "en-US"} | {f"xmlns:{prefix}": uri for prefix, uri in prefixes.items()}
+    attributes = {"xml:lang": lang} | {f"xmlns:{prefix}": uri for prefix, uri in prefixes.items()}
     related = "" if relates_to is None else element("a:RelatesTo", escape(relates_to))
     head = element(
         "s:Header",

@@ -13,6 +13,8 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from tests.lab.model.languages import IN_ENGLISH, Language
+
 from . import names
 from .text import element, element_with, escape
 
@@ -268,15 +270,19 @@ class WsmanFault(Exception):
         self.wmi_error = wmi_error
         super().__init__(f"0x{code:08X} {self.subcode}: {self.text}")
 
-    def body(self, machine: str, client_name_of_machine: str) -> str:
-        """Return the s:Fault element. C(machine) is the computer's own name, the other the one the client used in To."""
+    def body(self, machine: str, client_name_of_machine: str, words: Language = IN_ENGLISH) -> str:
+        """Return the s:Fault element. C(machine) is the computer's own name, the other the one the client used in To; C(words) is what it speaks.
+
+        A request asks for a language with a hint that the service need not follow (DSP0226, wsman:Locale), and texts of providers stay in the
+        language of the system; that a machine without English puts its own into every text is inferred.
+        """
         inner: list[str] = []
         if self.detail:
             inner.append(element("w:FaultDetail", names.FAULT_DETAIL + self.detail))
         if self.wmi_error:
-            inner.append(_wmi_error(self.wmi_error))
+            inner.append(_wmi_error(self.wmi_error, words))
         else:
-            message = escape(self.message) if self.provider is None else _provider_fault(self.provider, machine)
+            message = escape(words.say(self.message)) if self.provider is None else _provider_fault(self.provider, machine, words)
             inner.append(_wsman_fault(self.code, client_name_of_machine, message))
         return element(
             "s:Fault",
@@ -285,7 +291,7 @@ class WsmanFault(Exception):
                 element("s:Value", "s:Sender" if self.sender else "s:Receiver"),
                 element("s:Subcode", element("s:Value", self.subcode)),
             ),
-            element("s:Reason", element("s:Text", escape(self.text), xml__lang="en-US" if self.text else "")),
+            element("s:Reason", element("s:Text", escape(words.say(self.text)), xml__lang=words.tag if self.text else "")),
             element("s:Detail", *inner),
         )
 
@@ -302,13 +308,13 @@ class MustUnderstandFault(WsmanFault):
         self._header = (namespace, name)
         self.action = names.FAULT_ACTION_ADDRESSING
 
-    def body(self, machine: str, client_name_of_machine: str) -> str:
+    def body(self, machine: str, client_name_of_machine: str, words: Language = IN_ENGLISH) -> str:
         """Return the s:Fault element, without detail."""
         text = "The WS-Management service cannot process a SOAP header in the request that is marked as mustUnderstand by the client. "
         return element(
             "s:Fault",
             element("s:Code", element("s:Value", "s:MustUnderstand")),
-            element("s:Reason", element("s:Text", escape(text), xml__lang="")),
+            element("s:Reason", element("s:Text", escape(words.say(text)), xml__lang="")),
         )
 
     def headers(self) -> str:
@@ -322,11 +328,11 @@ def _wsman_fault(code: int, machine: str, message: str) -> str:
     return element_with("f:WSManFault", attributes, (element("f:Message", message),))
 
 
-def _provider_fault(provider: Provider, machine: str) -> str:
+def _provider_fault(provider: Provider, machine: str, words: Language) -> str:
     if provider.code is None:
-        content = escape(provider.text)
+        content = escape(words.say(provider.text))
     else:
-        content = _wsman_fault(provider.code, machine, escape(provider.text))
+        content = _wsman_fault(provider.code, machine, escape(words.say(provider.text)))
         if provider.extended:
             content += element("f:ExtendedError", _extended_status(provider.extended))
     return element_with("f:ProviderFault", {"provider": provider.name, "path": provider.path}, (content,))
@@ -353,7 +359,7 @@ def _extended_status(status: ExtendedStatus) -> str:
     )
 
 
-def _wmi_error(error: WmiError) -> str:
+def _wmi_error(error: WmiError, words: Language) -> str:
     """Members and their types are those of capture 064; error_Category 30 is that of its HRESULT too, kept for all."""
     typed: tuple[tuple[str, str, str | None], ...] = (
         ("CIMStatusCode", "cimUnsignedInt", str(error.cim_status)),
@@ -361,7 +367,7 @@ def _wmi_error(error: WmiError) -> str:
         ("ErrorSource", "cimString", None),
         ("ErrorSourceFormat", "cimUnsignedShort", "0"),
         ("ErrorType", "cimUnsignedShort", "0"),
-        ("Message", "cimString", error.message),
+        ("Message", "cimString", words.say(error.message)),
         ("MessageID", "cimString", f"HRESULT 0x{error.hresult:08x}"),
         ("OtherErrorSourceFormat", "cimString", None),
         ("OtherErrorType", "cimString", None),
@@ -372,7 +378,7 @@ def _wmi_error(error: WmiError) -> str:
         ("error_Category", "cimUnsignedInt", "30"),
         ("error_Code", "cimUnsignedInt", str(error.hresult)),
         ("error_Type", "cimString", error.error_type),
-        ("error_WindowsErrorMessage", "cimString", error.message),
+        ("error_WindowsErrorMessage", "cimString", words.say(error.message)),
     )
     members = (
         element(f"p:{name}", xsi__type=f"cim:{cim_type}", xsi__nil="true")
