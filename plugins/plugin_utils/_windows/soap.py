@@ -348,7 +348,9 @@ def _envelope(
     soap_body = ET.SubElement(root, "s:Body")
     if body is not None:
         soap_body.append(body)
-    return Request(message_id, resource_uri, ET.tostring(root, encoding="utf-8", xml_declaration=True))
+    # A parser takes a bare carriage return for a line feed (W3C: XML 1.0, 2.11) and ElementTree writes it bare, so it is spelled out here.
+    xml = ET.tostring(root, encoding="utf-8", xml_declaration=True).replace(b"\r", b"&#13;")
+    return Request(message_id, resource_uri, xml)
 
 
 _MUST = {"s:mustUnderstand": "true"}
