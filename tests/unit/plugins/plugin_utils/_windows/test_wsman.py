@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import datetime
-import xml.etree.ElementTree as ET
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._windows import errors, wsman
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Associated, Invoke, Query, RegistryValue
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.soap import Reply, local_name
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.soap import Reply
 
 from tests.unit.plugins.plugin_utils._windows import messages as m
+from tests.unit.plugins.plugin_utils._windows.scripted import Machine
 
 KEY = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
 SERVICES = Query("Win32_Service", ("Name", "State"))
@@ -20,48 +20,6 @@ BUSY = m.fault(m.wsman_fault(2150859174, "quota"))
 NOTHING_YET = m.fault(m.wsman_fault(2150858780), subcode="n:TimedOut")
 TIMED_OUT = m.fault(m.wsman_fault(2150858793), subcode="w:TimedOut")
 STALE = m.fault(m.wsman_fault(2150859258))
-
-
-class Machine:
-    """Answers messages from a script, fails on any message that is not in it, and keeps what it was sent."""
-
-    def __init__(self, *script):
-        self.script = list(script)
-        self.sent = []
-        self.options = []
-        self.pauses = []
-        self.windows = wsman.WsmanWindows(self.send, self.pauses.append)
-
-    def send(self, xml, *, doing, write, timeout_seconds, once=False, fresh=False):
-        assert self.script, f"a message was sent that nothing was written down for: {xml.decode()}"
-        self.sent.append(ET.fromstring(xml))
-        self.options.append({"write": write, "once": once, "fresh": fresh, "timeout": timeout_seconds, "doing": doing})
-        answer = self.script.pop(0)
-        if isinstance(answer, Exception):
-            raise answer
-        if isinstance(answer, Reply):
-            return answer
-        status = 500 if "<s:Fault>" in answer else 200
-        return Reply(status, m.envelope(answer, m.message_id_of(xml)))
-
-    def actions(self):
-        return [self.text(i, "Action").rpartition("/")[2] for i in range(len(self.sent))]
-
-    def text(self, index, name):
-        return next((e.text or "" for e in self.sent[index].iter() if local_name(e) == name), None)
-
-    def selectors(self, index):
-        return {e.get("Name"): e.text or "" for e in self.sent[index].iter() if local_name(e) == "Selector"}
-
-    def read(self, *operations):
-        found = self.windows.read(operations)
-        assert not self.script, f"never asked for: {self.script}"
-        return found
-
-    def invoke(self, call):
-        found = self.windows.invoke(call)
-        assert not self.script, f"never asked for: {self.script}"
-        return found
 
 
 def operating_system(build="20348"):
