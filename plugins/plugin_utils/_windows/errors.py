@@ -110,8 +110,16 @@ class BusyError(FaultError):
     """The fault names a quota: the operation did not start."""
 
 
-class TimedOutError(FaultError):
+class UnclearError(FaultError):
+    """The machine answered with an error that leaves open whether a method was carried out: the call broke off after it may have begun."""
+
+
+class TimedOutError(UnclearError):
     """The fault says that the machine gave up waiting; whether the work went on is not known."""
+
+
+class ServiceAwayError(FaultError):
+    """A read failed because the service behind the WMI provider does not answer: it may be stopping or starting, and a second try may succeed."""
 
 
 class MethodFailedError(FaultError):
@@ -119,4 +127,5 @@ class MethodFailedError(FaultError):
 
 
 class OutcomeUnknownError(WindowsError):
-    """A method call was sent and no answer came back: it may or may not have happened. Read the state, do not repeat the call."""
+    """A method call was sent, and no answer came back or one that leaves it open: it may or may not have happened. Read the state, do not
+    repeat the call."""

@@ -22,7 +22,16 @@ import yaml
 
 from .._catalogue.loader import Explanation, explain_code
 from .._keys import mask_keys
-from .errors import AccessDeniedError, BusyError, FaultError, MethodFailedError, NotFoundError, TimedOutError
+from .errors import (
+    AccessDeniedError,
+    BusyError,
+    FaultError,
+    MethodFailedError,
+    NotFoundError,
+    ServiceAwayError,
+    TimedOutError,
+    UnclearError,
+)
 from .soap import local_name
 
 ACCESS_DENIED = "access_denied"
@@ -33,6 +42,8 @@ NOTHING_YET = "nothing_yet"
 STALE_SESSION = "stale_session"
 DONE_UNREPORTED = "done_unreported"
 WRONG_PLACE = "wrong_place"
+BROKEN_OFF = "broken_off"
+SERVICE_AWAY = "service_away"
 
 ACCESS_DENIED_NEXT = (
     "use an account of the machine's Administrators group; a local account other than the built-in Administrator is cut down for remote work "
@@ -40,6 +51,10 @@ ACCESS_DENIED_NEXT = (
 )
 BUSY_NEXT = "close other remote sessions of this user on the machine, or run the task again with fewer forks"
 TIMED_OUT_NEXT = "check that the machine is not overloaded and that its WMI and licensing services answer, then run the task again"
+SERVICE_AWAY_NEXT = (
+    "the licensing service (sppsvc) or the WMI service of the machine may be restarting: run the task again; if it stays, look at the System log "
+    "of the machine for events of the Service Control Manager"
+)
 NOT_FOUND_NEXT = "check that this Windows version has the class and that the instance still exists"
 
 # Elements whose own text says what happened. Operation and ParameterInfo are left out for good: they can quote a product key.
@@ -116,7 +131,8 @@ def fault_error(
 ) -> FaultError:
     """Return the exception for a fault.
 
-    method: whether a method that may change the machine was called; what fits no narrower class is then a MethodFailedError.
+    method: whether a method that may change the machine was called; what fits no narrower class is then a MethodFailedError, or an
+    UnclearError where the call may have begun.
     secrets: values that were sent, to be taken out of the texts.
     after: what had been achieved before, added to the detail.
     """
@@ -140,7 +156,7 @@ def return_value_error(code: int, doing: str, explain: Explain = explain_code) -
     """Return the exception for a method that ran and returned a code other than 0, an HRESULT or a Win32 error."""
     known = _explanation(code, explain)
     denied = code in _KINDS[ACCESS_DENIED].codes
-    kind = AccessDeniedError if denied else MethodFailedError
+    kind: type[FaultError] = AccessDeniedError if denied else UnclearError if code in _KINDS[BROKEN_OFF].codes else MethodFailedError
     next_step = ACCESS_DENIED_NEXT if denied else known.remedy if known else None
     return kind(
         doing,
@@ -187,7 +203,9 @@ def _class_of(fault: Fault, method: bool) -> tuple[type[FaultError], str | None]
         return TimedOutError, TIMED_OUT_NEXT
     if fault.means(NOT_FOUND):
         return NotFoundError, NOT_FOUND_NEXT
-    return (MethodFailedError if method else FaultError), None
+    if method:
+        return (UnclearError if fault.means(BROKEN_OFF) or fault.means(STALE_SESSION) else MethodFailedError), None
+    return (ServiceAwayError, SERVICE_AWAY_NEXT) if fault.means(SERVICE_AWAY) else (FaultError, None)
 
 
 def _explanation(code: int | None, explain: Explain) -> Explanation | None:

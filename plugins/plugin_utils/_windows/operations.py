@@ -17,7 +17,7 @@ import typing as t
 
 from .._keys import mask_keys
 from .classes import CimClass, Method, ReturnValues, Typed, cim_class
-from .errors import AccessDeniedError, BadReplyError, FaultError, MethodFailedError
+from .errors import AccessDeniedError, BadReplyError, FaultError, MethodFailedError, OutcomeUnknownError, UnclearError
 from .faults import ACCESS_DENIED_NEXT, return_value_error
 from .interface import Associated, EventRecord, EventRecords, Events, Invoke, Query, RegistryValue, Row, Value
 from .values import Argument, Texts, decode, encode
@@ -92,6 +92,11 @@ def outputs(call: Call, raw: Texts) -> dict[str, Value]:
     if code:
         raise return_error(code, call.method.return_values, call.doing)
     return found
+
+
+def outcome_unknown(error: UnclearError) -> OutcomeUnknownError:
+    """Return what a caller of a method is told where the machine's answer leaves open whether it was carried out."""
+    return OutcomeUnknownError(error.doing, error.detail, code=error.code, symbol=error.symbol, meaning=error.meaning, next_step=READ_STATE)
 
 
 def columns_here(spec: CimClass, names: t.Sequence[str], build: int | None) -> list[Typed]:

@@ -25,7 +25,7 @@ from .errors import (
     LoginRefusedError,
     OutcomeUnknownError,
     RedirectedError,
-    TimedOutError,
+    UnclearError,
     UnreachableError,
     WindowsError,
 )
@@ -110,7 +110,11 @@ class WsmanWindows:
         prepared = operations.prepare_call(call)
         request = self._call_request(prepared, prepared.spec.namespace)
         content, status = self._exchange_write(request, prepared.doing, prepared.secrets)
-        return self._outputs(prepared, content, status)
+        try:
+            return self._outputs(prepared, content, status)
+        except UnclearError as error:
+            unclear = error
+        raise operations.outcome_unknown(unclear)
 
     def _read_one(self, operation: ReadOperation) -> Reading:
         try:
@@ -316,12 +320,7 @@ class WsmanWindows:
         if fault is not None:
             if fault.means(faults.DONE_UNREPORTED):
                 return {}
-            error = faults.fault_error(fault, doing, method=True, secrets=call.secrets)
-            if isinstance(error, TimedOutError) or fault.means(faults.STALE_SESSION):
-                raise OutcomeUnknownError(
-                    doing, error.detail, code=error.code, symbol=error.symbol, meaning=error.meaning, next_step=operations.READ_STATE
-                )
-            raise error
+            raise faults.fault_error(fault, doing, method=True, secrets=call.secrets)
         if status != 200:
             raise OutcomeUnknownError(doing, f"HTTP {status} came back without a fault", next_step=operations.READ_STATE)
         try:

@@ -11,7 +11,9 @@ from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors imp
     FaultError,
     MethodFailedError,
     NotFoundError,
+    ServiceAwayError,
     TimedOutError,
+    UnclearError,
 )
 
 from tests.unit.plugins.plugin_utils._windows import messages as m
@@ -133,6 +135,38 @@ def test_a_secret_of_any_shape_is_taken_out_of_the_texts():
 def test_faults_are_sorted_by_code_never_by_text(detail, subcode, expected):
     error = faults.fault_error(parsed(detail, subcode=subcode), DOING)
     assert type(error) is expected
+
+
+BROKEN_OFF = (0x800706BE, 0x8007071A, 0x80010007, 0x80010105, 0x8007042B, 0x80041004, 0x80041032)
+NOT_BEGUN = (0x800706BA, 0x800706BF, 0x80010012, 0x800706B5, 0x800706D9)
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        *((code, UnclearError) for code in BROKEN_OFF),
+        *((code, MethodFailedError) for code in NOT_BEGUN),
+        (0x80041003, AccessDeniedError),
+        (0x80041001, MethodFailedError),
+        (0x80041033, MethodFailedError),
+    ],
+)
+def test_a_method_that_may_have_begun_has_not_failed(code, expected):
+    said = parsed(m.wsman_fault(2150858755, inner=m.provider_fault(text=f"HRESULT 0x{code:08x}")))
+    assert type(faults.fault_error(said, DOING, method=True)) is expected
+    if expected is not AccessDeniedError:
+        assert type(faults.return_value_error(code, DOING)) is expected
+
+
+def test_a_session_that_is_no_longer_good_leaves_a_method_open():
+    assert type(faults.fault_error(parsed(m.wsman_fault(0x803381FA)), DOING, method=True)) is UnclearError
+
+
+@pytest.mark.parametrize("code", [0x800706BA, 0x800706BE, 0x800706BF, 0x80010007])
+def test_a_read_whose_service_is_away_is_told_from_other_errors(code):
+    error = faults.fault_error(parsed(m.wsman_fault(2150858755, inner=m.provider_fault(text=f"HRESULT 0x{code:08x}"))), "reading X")
+    assert type(error) is ServiceAwayError
+    assert "(sppsvc)" in (error.next_step or "")
 
 
 def test_access_denied_names_the_policy_for_local_accounts():

@@ -389,6 +389,8 @@ def test_a_busy_machine_is_called_again_because_nothing_was_started():
     [
         TIMED_OUT,
         STALE,
+        m.fault(m.wsman_fault(2150858755, inner=m.provider_fault(text="HRESULT 0x800706be"))),
+        m.output("InstallProductKey", "X", ReturnValue=0x800706BE),
         Reply(200, b"<html>"),
         Reply(200, b""),
         Reply(400, b""),
