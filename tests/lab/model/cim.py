@@ -15,7 +15,7 @@ from .schema import CimClass, Member, Method
 from .wql import Value
 
 if t.TYPE_CHECKING:
-    from .machine import Machine
+    from .machine import Interruption, Machine
 
 Argument = None | str | list[str]
 
@@ -49,6 +49,8 @@ class Cim:
                 "invalid_query", f"the lab takes SELECT * only for {known.name}: named columns were not seen to work with its provider"
             )
         plan = wql.plan(query, self._machine.windows.build)
+        if (interrupted := self._interruption(provider)) is not None:
+            raise provider_error(interrupted.code)
         names = plan.columns if plan.columns is not None else self._all_columns(known)
         with self._answering(provider):
             rows = [
@@ -92,6 +94,9 @@ class Cim:
             raise CimError("invalid_method", WBEM_E_METHOD_NOT_IMPLEMENTED, f"the lab does not model {known.name}.{found.name}")
         values = _arguments(known, found, arguments)
         code = self._machine.failing.get(f"{known.name}.{found.name}".lower())
+        interrupted = self._interruption(provider)
+        if interrupted is not None and not interrupted.executed:
+            raise provider_error(interrupted.code)
         try:
             with self._answering(provider):
                 instance = None if known.static else self._instance(known, provider, selectors)
@@ -104,10 +109,18 @@ class Cim:
                 outputs = handler.call(self._machine, instance, values)
         finally:
             self._machine.changed()
+        if interrupted is not None:
+            raise provider_error(interrupted.code)
         answer: dict[str, Value] = {member.name: outputs.get(member.name) for member in found.outputs}
         if found.returns:
             answer["ReturnValue"] = outputs.get("ReturnValue", 0)
         return answer
+
+    def _interruption(self, provider: Provider) -> Interruption | None:
+        if not provider.needs_sppsvc:
+            return None
+        with self._machine.lock:
+            return self._machine.interruptions.popleft() if self._machine.interruptions else None
 
     def _namespace(self, namespace: str) -> str:
         space = namespace.replace("\\", "/").strip("/").lower()

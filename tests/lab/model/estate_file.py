@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import functools
@@ -20,7 +21,7 @@ from .clock import UTC
 from .errors import CimError
 from .keys import Key
 from .licensing import ACTIVATION_INTERVAL, RENEWAL_INTERVAL, Product
-from .machine import Machine
+from .machine import Interruption, Machine
 from .registry import SPP
 from .windows import versions
 
@@ -190,6 +191,8 @@ CHANGEABLE = (
     "registry",
     "renewal_interval",
     "sppsvc",
+    "sppsvc_interrupted",
+    "sppsvc_wanted",
     "suffix_search_list",
     "utc_offset_minutes",
     "virtual",
@@ -210,7 +213,7 @@ def change(machine: Machine, changes: dict[str, t.Any]) -> None:
 
 def _apply(machine: Machine, row: dict[str, t.Any]) -> None:
     """Set the fields that are there; leave the others alone."""
-    plain = ("cmid", "utc_offset_minutes", "language", "virtual", "internet", "dhcp_domain")
+    plain = ("cmid", "utc_offset_minutes", "language", "virtual", "internet", "dhcp_domain", "sppsvc_wanted")
     for field in plain:
         if field in row:
             setattr(machine, field, row[field])
@@ -222,6 +225,10 @@ def _apply(machine: Machine, row: dict[str, t.Any]) -> None:
         machine.access_denied = frozenset(row["access_denied"])
     if "failing" in row:
         machine.failing = {call.lower(): code for call, code in row["failing"].items()}
+    if "sppsvc_interrupted" in row:
+        machine.interruptions = collections.deque(
+            Interruption(event["code"], event.get("executed", False)) for event in row["sppsvc_interrupted"]
+        )
     if "full_logs" in row:
         machine.logs.full = set(row["full_logs"])
     if "sppsvc" in row:
@@ -238,8 +245,10 @@ def _set_sppsvc(machine: Machine, wanted: str) -> None:
     machine.sppsvc.start_mode = services.DISABLED if wanted == "disabled" else services.AUTO
     if running is not machine.sppsvc.running:
         # By hand: no events, nothing published.
-        machine.sppsvc.state = services.RUNNING if running else services.STOPPED
-        machine.sppsvc.process_id = services.SPPSVC_PROCESS if running else 0
+        if running:
+            machine.run_sppsvc()
+        else:
+            machine.sppsvc.state, machine.sppsvc.process_id = services.STOPPED, 0
 
 
 def _set_firewall(machine: Machine, row: dict[str, t.Any]) -> None:

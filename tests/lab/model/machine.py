@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import datetime
 import threading
@@ -36,6 +37,14 @@ class Credentials:
 
     username: str
     password: str = dataclasses.field(repr=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class Interruption:
+    """A call of the licensing classes that the service's end or start breaks off with an HRESULT; C(executed) when it was carried out before."""
+
+    code: int
+    executed: bool
 
 
 class Machine:
@@ -70,6 +79,10 @@ class Machine:
         self.access_denied: frozenset[str] = frozenset()
         self.failing: dict[str, int] = {}
         """HRESULTs by C(class.method) in lower case: calls that fail before they do anything."""
+        self.interruptions: collections.deque[Interruption] = collections.deque()
+        """What the next calls of the licensing classes meet, one each: the service stops or starts under them."""
+        self.sppsvc_wanted: bool = False
+        """Whether another program asks for licensing data all the time, so that the service starts again as soon as it has stopped."""
 
         self.registry: Registry = Registry()
         self.logs = EventLogs()
@@ -80,6 +93,7 @@ class Machine:
         """Shown by modern systems (Microsoft: published slmgr output)."""
         self.original_product_key: str = keys.made_up_key(name, "firmware")
         self._port = DEFAULT_PORT
+        self._next_process = services.SPPSVC_PROCESS + 4
         self.cim = Cim(self)
         self._fill_registry()
 
@@ -137,19 +151,26 @@ class Machine:
     def start_sppsvc(self) -> None:
         """Start the licensing service. It takes its listening port now (Microsoft: activation-slmgr-vbs-options, /sprt) and publishes in DNS
         (Microsoft: Deploy KMS Activation)."""
-        self.sppsvc.state = services.RUNNING
-        self.sppsvc.process_id = services.SPPSVC_PROCESS
+        self.run_sppsvc()
         # Strings: decoded records of public event log samples.
         self.logs.write(eventlog.APPLICATION, 900, ["<explicit>"], self.now())
         self.logs.write(eventlog.APPLICATION, 902, [f"{self.windows.version}.{self.windows.ubr}"], self.now())
         self.take_port()
         host.publish(self)
 
+    def run_sppsvc(self) -> None:
+        """Have the licensing service run in a process of its own, which it did not have before."""
+        self.sppsvc.state = services.RUNNING
+        self.sppsvc.process_id = self._next_process
+        self._next_process += 4
+
     def stop_sppsvc(self) -> None:
-        """Stop the licensing service."""
+        """Stop the licensing service. It starts on demand (see need_sppsvc), so that it may run again before anyone has seen it stopped."""
         self.sppsvc.state = services.STOPPED
         self.sppsvc.process_id = 0
         self.logs.write(eventlog.APPLICATION, 903, [], self.now())
+        if self.sppsvc_wanted:
+            self.start_sppsvc()
 
     def take_port(self) -> None:
         """Listen on the port that is set, from now on."""

@@ -13,7 +13,7 @@ AUTO, MANUAL, DISABLED = "Auto", "Manual", "Disabled"
 
 SPPSVC = "sppsvc"
 SPPSVC_PROCESS = 4312
-"""Its process id while it runs."""
+"""Its first process id. Each start gives it another one: an id is a multiple of four that is not in use (Microsoft: The Old New Thing, 2008-02-28)."""
 
 
 @dataclasses.dataclass

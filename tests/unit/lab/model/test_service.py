@@ -212,3 +212,38 @@ def test_ports_have_bounds_and_types() -> None:
     with pytest.raises(CimError) as caught:
         call_service(machine, "SetKeyManagementServicePort", PortNumber="http")
     assert caught.value.kind == "invalid_parameter"
+
+
+def test_each_start_gives_the_service_another_process() -> None:
+    machine = machine_of(SERVER)
+    first = sppsvc(machine)["ProcessId"]
+    call(machine, "StopService")
+    call(machine, "StartService")
+    assert sppsvc(machine)["ProcessId"] not in (first, 0)
+
+
+def test_a_service_that_others_ask_for_is_never_seen_stopped() -> None:
+    machine = machine_of({**SERVER, "sppsvc_wanted": True})
+    first = sppsvc(machine)["ProcessId"]
+    assert call(machine, "StopService") == 0
+    assert sppsvc(machine)["State"] == "Running"
+    assert sppsvc(machine)["ProcessId"] != first
+    assert call(machine, "StartService") == 10
+
+
+def test_a_read_of_the_licensing_classes_that_meets_a_restart_fails_once_and_other_classes_are_not_met() -> None:
+    machine = machine_of({**SERVER, "sppsvc_interrupted": [{"code": 0x800706BA}]})
+    assert sppsvc(machine)["State"] == "Running"
+    assert provider_code(product, machine) == 0x800706BA
+    assert product(machine)["LicenseStatus"] == 2
+
+
+@pytest.mark.parametrize("executed", [False, True])
+def test_a_method_that_meets_a_restart_is_broken_off_before_or_after_it_was_carried_out(executed: bool) -> None:
+    machine = machine_of(SERVER)
+    version = str(service(machine, "Version")["Version"])
+    machine.change(sppsvc_interrupted=[{"code": 0x800706BE, "executed": executed}])
+    with pytest.raises(CimError) as caught:
+        machine.cim.invoke(CIMV2, "SoftwareLicensingService", {"Version": version}, "ClearProductKeyFromRegistry", {})
+    assert (caught.value.kind, caught.value.code) == ("provider", 0x800706BE)
+    assert (machine.registry.text(SPP, "BackupProductKeyDefault") is None) is executed
