@@ -196,7 +196,11 @@ def _activate(
     outcome.message = f"{after.label()} is licensed now."
     outcome.extra = _extra("activated")
     if after.role == "kms_host" and not product.licensed:
-        _restart(windows, clock, notify)
+        try:
+            _restart(windows, clock, notify)
+        except WindowsError as error:
+            error.after(f"{after.label()} is licensed now")
+            raise
         outcome.extra["restarted"] = True
         outcome.message += RESTARTED
     return outcome

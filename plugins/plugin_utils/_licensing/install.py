@@ -46,7 +46,8 @@ def install_key(windows: Windows, clock: Clock, key: ProductKey, *, confirm_time
         return any(p.partial_key == key.last_five for p in products)
 
     call = Invoke(SERVICE_CLASS, "InstallProductKey", service_key(windows), {"ProductKey": key.text})
-    products = _write_once(windows, clock, call, installed, confirm_timeout=confirm_timeout, notify=notify)
+    achieved = f"the product key ending in {key.last_five} is in"
+    products = _write_once(windows, clock, call, installed, achieved, confirm_timeout=confirm_timeout, notify=notify)
     if not installed(products):
         raise NotAppliedError(
             f"Windows accepted the product key ending in {key.last_five}, but no product shows it when read back",
@@ -65,7 +66,8 @@ def uninstall_key(windows: Windows, clock: Clock, product: Product, *, confirm_t
         return not any(p.activation_id == product.activation_id and p.partial_key == product.partial_key for p in products)
 
     call = Invoke(PRODUCT_CLASS, "UninstallProductKey", {"ID": product.activation_id})
-    products = _write_once(windows, clock, call, gone, confirm_timeout=confirm_timeout, notify=notify)
+    achieved = f"the key of {product.label()} is out"
+    products = _write_once(windows, clock, call, gone, achieved, confirm_timeout=confirm_timeout, notify=notify)
     if not gone(products):
         raise NotAppliedError(
             f"Windows answered that it removed the key of {product.label()}, but reading back still shows it",
@@ -88,7 +90,8 @@ def activate_product(windows: Windows, clock: Clock, product: Product, *, confir
         return False
 
     call = Invoke(PRODUCT_CLASS, "Activate", {"ID": product.activation_id})
-    return _write_once(windows, clock, call, renewed, confirm_timeout=confirm_timeout, notify=notify)
+    achieved = f"Windows accepted the activation of {product.label()}"
+    return _write_once(windows, clock, call, renewed, achieved, confirm_timeout=confirm_timeout, notify=notify)
 
 
 def require_one_windows(products: Products) -> Product | None:
@@ -153,19 +156,25 @@ def _write_once(
     clock: Clock,
     call: Invoke,
     done: t.Callable[[Products], bool],
+    achieved: str,
     *,
     confirm_timeout: float,
     notify: Notify,
 ) -> Products:
+    """Make the call, and return the products as they are afterwards. C(achieved) says what the call has done, for an error that comes after it."""
     try:
         windows.invoke(call)
     except OutcomeUnknownError as lost:
         return _watch(windows, clock, call, lost, done, confirm_timeout, notify)
     # A key or an activation can change the whole licensing state, so slmgr.vbs has it worked out anew after each.
     # Whether a lost one of these arrived does not matter: the products, read next, decide.
-    with contextlib.suppress(OutcomeUnknownError):
-        windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(windows)))
-    return read_products(windows, clock)
+    try:
+        with contextlib.suppress(OutcomeUnknownError):
+            windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(windows)))
+        return read_products(windows, clock)
+    except WindowsError as error:
+        error.after(achieved)
+        raise
 
 
 def _watch(

@@ -46,6 +46,11 @@ class WindowsError(Exception):
         """Return the code as eight hexadecimal digits, the way Windows writes it, or None."""
         return None if self.code is None else f"0x{self.code:08X}"
 
+    def after(self, achieved: str) -> None:
+        """Put in front what had been done before this went wrong, for that stays. C(achieved) is part of a sentence ("the key is in")."""
+        self.doing = f"{achieved}; then {self.doing}"
+        self.args = (self.line(),)
+
     def seen(self) -> str:
         """Return what came back, with its code: part of a sentence."""
         text = self.detail.rstrip(" .")

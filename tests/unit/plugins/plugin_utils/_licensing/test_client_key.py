@@ -253,6 +253,31 @@ def test_a_lost_answer_to_the_refresh_does_not_matter_when_the_key_is_in():
     assert windows.written() == ["InstallProductKey", "RefreshLicenseStatus"]
 
 
+def test_a_refresh_that_fails_after_the_key_went_in_says_that_the_key_is_in():
+    windows = machine()
+
+    def refresh(call):
+        raise MethodFailedError("calling RefreshLicenseStatus", "it failed", code=0xC004D302, next_step="restart the machine")
+
+    windows.methods["RefreshLicenseStatus"] = refresh
+    with pytest.raises(MethodFailedError) as caught:
+        run(windows)
+    wanted = "the product key ending in 6VM33 is in; then calling RefreshLicenseStatus: it failed (0xC004D302). Next: restart the machine."
+    assert caught.value.line() == str(caught.value) == wanted
+    assert caught.value.as_result()["doing"].startswith("the product key ending in")
+
+
+def test_a_read_that_fails_after_the_key_went_in_says_that_the_key_is_in():
+    windows = machine()
+
+    def put_and_go(call):
+        windows.errors["SoftwareLicensingProduct"] = WindowsError("reading SoftwareLicensingProduct", "no answer came in time")
+
+    windows.methods["InstallProductKey"] = put_and_go
+    with pytest.raises(WindowsError, match=r"^the product key ending in \w{5} is in; then reading SoftwareLicensingProduct: no answer"):
+        run(windows)
+
+
 def test_an_edition_that_cannot_be_read_is_not_taken_for_one_without_a_key():
     windows = machine()
     windows.errors["EditionID"] = WindowsError("reading the registry value EditionID", "access denied")
