@@ -15,9 +15,9 @@ from .._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsErr
 from .._windows.interface import Invoke, Windows
 from .clock import Clock
 from .install import KNOWN_AFTER, Notify, Products, activate_product, require_one_windows, snapshot
-from .model import Product, windows_candidates
+from .model import Product, ServiceProcess, windows_candidates
 from .outcome import Outcome
-from .read import read_products, service_state
+from .read import read_products, service_process
 from .refusal import NotAppliedError, RefusedError
 
 ANY = "any"
@@ -39,7 +39,7 @@ RESTART = "restart the licensing service (sppsvc), so that the host publishes it
 RESTARTED = " The licensing service was restarted, so that the host publishes its SRV record."
 
 SPPSVC = {"Name": "sppsvc"}
-PENDING = {"stopped": "stop pending", "running": "start pending"}
+STOPPED, STOPPING, RUNNING, STARTING = "stopped", "stop pending", "running", "start pending"
 SERVICE_WAIT_SECONDS = 60.0
 SERVICE_LOOK_SECONDS = 1.0
 
@@ -240,43 +240,55 @@ def _find(products: Products, product: Product) -> Product:
 
 def _restart(windows: Windows, clock: Clock, notify: Notify) -> None:
     notify("restarting the licensing service (sppsvc)")
-    if (service_state(windows) or "").lower() != "stopped":
-        _tell_service(windows, "StopService", "stopped")
-        _await_service(windows, clock, "stopped")
+    before = service_process(windows)
+    if before.state != STOPPED:
+
+        def stopped(now: ServiceProcess) -> bool:
+            # Whatever asks for licensing data starts the service, so that it may run again before it was seen to stand still.
+            return now.state == STOPPED or now.started_since(before)
+
+        _tell_service(windows, "StopService", lambda now: stopped(now) or now.state == STOPPING)
+        if _await_service(windows, clock, STOPPED, stopped).started_since(before):
+            _await_service(windows, clock, RUNNING, _runs)
+            return
     _start(windows, clock)
 
 
 def _start(windows: Windows, clock: Clock) -> None:
-    lost = _tell_service(windows, "StartService", "running")
-    if lost and (service_state(windows) or "").lower() == "stopped":
+    lost = _tell_service(windows, "StartService", lambda now: now.state in (RUNNING, STARTING))
+    if lost and service_process(windows).state == STOPPED:
         # Read anew, and surely not started: a KMS host must not be left standing still for a lost message.
-        _tell_service(windows, "StartService", "running")
-    _await_service(windows, clock, "running")
+        _tell_service(windows, "StartService", lambda now: now.state in (RUNNING, STARTING))
+    _await_service(windows, clock, RUNNING, _runs)
 
 
-def _tell_service(windows: Windows, method: str, wanted: str) -> bool:
-    """Call the method once; return True when its answer was lost."""
+def _runs(now: ServiceProcess) -> bool:
+    return now.state == RUNNING
+
+
+def _tell_service(windows: Windows, method: str, obeyed: t.Callable[[ServiceProcess], bool]) -> bool:
+    """Call the method once; return True when its answer was lost. C(obeyed) tells by the service whether an error does not matter."""
     try:
         windows.invoke(Invoke("Win32_Service", method, SPPSVC))
     except OutcomeUnknownError:
         return True  # the state, read next, decides
     except MethodFailedError:
         # The service starts on demand and stops by itself, so Windows may have been first. The state decides.
-        if (service_state(windows) or "").lower() not in (wanted, PENDING[wanted]):
+        if not obeyed(service_process(windows)):
             raise
     return False
 
 
-def _await_service(windows: Windows, clock: Clock, wanted: str) -> None:
+def _await_service(windows: Windows, clock: Clock, wanted: str, reached: t.Callable[[ServiceProcess], bool]) -> ServiceProcess:
     deadline = clock.monotonic() + SERVICE_WAIT_SECONDS
     while True:
-        state = (service_state(windows) or "missing").lower()
-        if state == wanted:
-            return
+        now = service_process(windows)
+        if reached(now):
+            return now
         if clock.monotonic() >= deadline:
             raise WindowsError(
                 f"waiting for the licensing service (sppsvc) to be {wanted}",
-                f"it is {state} after {SERVICE_WAIT_SECONDS:g} s",
+                f"it is {now.state} after {SERVICE_WAIT_SECONDS:g} s",
                 next_step="look at the System log of the machine for events of the Service Control Manager",
             )
         clock.sleep(SERVICE_LOOK_SECONDS)

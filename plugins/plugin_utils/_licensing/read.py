@@ -34,6 +34,7 @@ from .model import (
     Reason,
     Requests,
     Service,
+    ServiceProcess,
     explain_count,
     timestamp,
 )
@@ -127,6 +128,7 @@ MACHINE_READS: tuple[ReadOperation, ...] = (
 PRODUCT_QUERY = Query("SoftwareLicensingProduct", PRODUCT_COLUMNS, "PartialProductKey IS NOT NULL")
 SERVICE_QUERY = Query("SoftwareLicensingService", SERVICE_COLUMNS)
 SPPSVC_QUERY = Query("Win32_Service", ("Name", "State", "StartMode"), "Name = 'sppsvc'")
+SPPSVC_PROCESS_QUERY = Query("Win32_Service", ("Name", "State", "ProcessId"), "Name = 'sppsvc'")
 APPLICATION_KMS_NAME = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServiceName")
 APPLICATION_KMS_PORT = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServicePort")
 
@@ -189,10 +191,12 @@ def service_key(windows: Windows) -> dict[str, str]:
     return {"Version": str(row["Version"])}
 
 
-def service_state(windows: Windows) -> str | None:
-    """Return the state of sppsvc as Windows words it (Running, Stopped, Start Pending, ...), or None when there is no such service."""
-    rows = windows.read((SPPSVC_QUERY,))[0].get()
-    return str(rows[0]["State"]) if rows else None
+def service_process(windows: Windows) -> ServiceProcess:
+    """Return what sppsvc is doing now, and in which process."""
+    rows = windows.read((SPPSVC_PROCESS_QUERY,))[0].get()
+    if not rows:
+        return ServiceProcess("missing", None)
+    return ServiceProcess(str(rows[0]["State"]).lower(), t.cast("int | None", rows[0]["ProcessId"]))
 
 
 def _host_name(windows: Windows, readings: list[Reading], problems: list[str]) -> str | None:

@@ -43,7 +43,7 @@ class FakeWindows:
             "Win32_OperatingSystem": [os_row()],
             "SoftwareLicensingService": [service_row()],
             "SoftwareLicensingProduct": [],
-            "Win32_Service": [{"Name": "sppsvc", "State": "Running", "StartMode": "Auto"}],
+            "Win32_Service": [{"Name": "sppsvc", "State": "Running", "StartMode": "Auto", "ProcessId": 4312}],
             "MSFT_NetFirewallRule": [rule_row()],
             **(rows or {}),
         }

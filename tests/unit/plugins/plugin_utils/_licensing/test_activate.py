@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import activate, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
@@ -16,7 +18,10 @@ UNLICENSED = {"LicenseStatus": 5, "LicenseStatusReason": 0xC004F056}
 
 def machine(*rows, state="Running"):
     windows = FakeWindows(
-        {"SoftwareLicensingProduct": list(rows), "Win32_Service": [{"Name": "sppsvc", "State": state, "StartMode": "Auto"}]}
+        {
+            "SoftwareLicensingProduct": list(rows),
+            "Win32_Service": [{"Name": "sppsvc", "State": state, "StartMode": "Auto", "ProcessId": 4312}],
+        }
     )
 
     def license_it(call):
@@ -24,11 +29,18 @@ def machine(*rows, state="Running"):
             if row["ID"] == call.keys["ID"]:
                 row.update(LicenseStatus=1, LicenseStatusReason=0, GracePeriodRemaining=259200)
 
-    def set_state(word):
-        return lambda call: windows.rows["Win32_Service"][0].update(State=word)
+    def stop(call):
+        set_service(windows, "Stopped", 0)
 
-    windows.methods.update(Activate=license_it, StopService=set_state("Stopped"), StartService=set_state("Running"))
+    def start(call):
+        set_service(windows, "Running", 5000)
+
+    windows.methods.update(Activate=license_it, StopService=stop, StartService=start)
     return windows
+
+
+def set_service(windows, state, process):
+    windows.rows["Win32_Service"][0].update(State=state, ProcessId=process)
 
 
 def run(windows, *, role="any", accept_low_count=False, renew=False, publish=False, check_mode=False, clock=None):
@@ -260,9 +272,9 @@ def test_a_host_is_not_left_stopped_when_the_order_to_start_it_was_lost():
 
 def test_a_service_that_does_not_stop_is_an_error_with_its_state():
     windows = machine(product_row("kms_host", **UNLICENSED))
-    windows.methods["StopService"] = lambda call: windows.rows["Win32_Service"][0].update(State="Stop Pending")
+    windows.methods["StopService"] = lambda call: set_service(windows, "Stop Pending", 4312)
     clock = FakeClock()
-    with pytest.raises(WindowsError, match="it is stop pending after 60 s"):
+    with pytest.raises(WindowsError, match=r"is licensed now; then waiting for .* to be stopped: it is stop pending after 60 s"):
         run(windows, role="kms_host", clock=clock.clock)
 
 
@@ -270,8 +282,65 @@ def test_a_service_that_started_by_itself_in_between_is_no_error():
     windows = machine(product_row("kms_host"))
 
     def busy(call):
-        windows.rows["Win32_Service"][0].update(State="Running")
+        set_service(windows, "Running", 5000)
         raise MethodFailedError("calling StartService", "already running", code=10)
 
     windows.methods["StartService"] = busy
     assert run(windows, role="kms_host", publish=True).extra["restarted"]
+
+
+@pytest.mark.parametrize("state", ["Running", "Start Pending"])
+def test_a_service_that_another_program_started_before_it_was_seen_stopped_was_restarted_all_the_same(state):
+    windows = machine(product_row("kms_host"))
+    clock = FakeClock()
+
+    def started_by_others(call):
+        set_service(windows, state, 5000)
+
+    def run_at_last(seconds):
+        clock.elapsed += seconds
+        set_service(windows, "Running", 5000)
+
+    windows.methods["StopService"] = started_by_others
+    outcome = run(windows, role="kms_host", publish=True, clock=dataclasses.replace(clock.clock, sleep=run_at_last))
+    assert outcome.extra["restarted"]
+    assert windows.written() == ["StopService"]
+    assert clock.elapsed <= 1
+
+
+def test_a_stop_that_fails_because_another_program_was_first_is_no_error():
+    windows = machine(product_row("kms_host"))
+
+    def too_late(call):
+        set_service(windows, "Running", 5000)
+        raise MethodFailedError("calling StopService", "the method returned 6", code=6)
+
+    windows.methods["StopService"] = too_late
+    assert run(windows, role="kms_host", publish=True).extra["restarted"]
+    assert windows.written() == ["StopService"]
+
+
+def test_the_same_process_as_before_is_no_restart():
+    windows = machine(product_row("kms_host"))
+    windows.methods["StopService"] = lambda call: None
+    with pytest.raises(WindowsError, match="it is running after 60 s"):
+        run(windows, role="kms_host", publish=True)
+
+
+def test_where_windows_names_no_process_the_state_decides():
+    windows = machine(product_row("kms_host"))
+    set_service(windows, "Running", None)
+    assert run(windows, role="kms_host", publish=True).extra["restarted"]
+    assert windows.written() == ["StopService", "StartService"]
+
+
+def test_what_fails_after_an_activation_says_that_it_was_accepted():
+    windows = machine(product_row(**UNLICENSED))
+
+    def refresh(call):
+        raise MethodFailedError("calling RefreshLicenseStatus", "it failed", code=0xC004D302)
+
+    windows.methods["RefreshLicenseStatus"] = refresh
+    with pytest.raises(MethodFailedError, match=r"Windows accepted the activation of .*; then calling RefreshLicenseStatus: it failed"):
+        run(windows)
+    assert windows.written() == ["Activate", "RefreshLicenseStatus"]
