@@ -55,6 +55,10 @@ SERVICE_AWAY_NEXT = (
     "the licensing service (sppsvc) or the WMI service of the machine may be restarting: run the task again; if it stays, look at the System log "
     "of the machine for events of the Service Control Manager"
 )
+NOT_BEGUN_NEXT = (
+    "nothing was begun: where the licensing service (sppsvc) of the machine was restarting, run the task again; where an activation was asked for, "
+    "check the KMS host (its firewall rule, its port, its SRV record)"
+)
 NOT_FOUND_NEXT = "check that this Windows version has the class and that the instance still exists"
 
 # Elements whose own text says what happened. Operation and ParameterInfo are left out for good: they can quote a product key.
@@ -204,7 +208,9 @@ def _class_of(fault: Fault, method: bool) -> tuple[type[FaultError], str | None]
     if fault.means(NOT_FOUND):
         return NotFoundError, NOT_FOUND_NEXT
     if method:
-        return (UnclearError if fault.means(BROKEN_OFF) or fault.means(STALE_SESSION) else MethodFailedError), None
+        if fault.means(BROKEN_OFF) or fault.means(STALE_SESSION):
+            return UnclearError, None
+        return MethodFailedError, NOT_BEGUN_NEXT if fault.means(SERVICE_AWAY) else None
     return (ServiceAwayError, SERVICE_AWAY_NEXT) if fault.means(SERVICE_AWAY) else (FaultError, None)
 
 

@@ -158,6 +158,13 @@ def test_a_method_that_may_have_begun_has_not_failed(code, expected):
         assert type(faults.return_value_error(code, DOING)) is expected
 
 
+def test_a_method_that_found_nobody_to_call_says_that_nothing_was_begun():
+    said = parsed(m.wsman_fault(2150858755, inner=m.provider_fault(text="HRESULT 0x800706ba")))
+    assert (faults.fault_error(said, DOING, method=True).next_step or "").startswith(
+        "nothing was begun: where the licensing service (sppsvc)"
+    )
+
+
 def test_a_session_that_is_no_longer_good_leaves_a_method_open():
     assert type(faults.fault_error(parsed(m.wsman_fault(0x803381FA)), DOING, method=True)) is UnclearError
 
