@@ -202,7 +202,7 @@ AWAY = [
         "client_key",
         faults=({**PRODUCTS, "do": "cut_before", "skip": 1, "times": None},),
         status=UNREACHABLE,
-        says="reading SoftwareLicensingProduct: the connection was lost (…). "
+        says="the product key ending in 2YT43 is in; then reading SoftwareLicensingProduct: the connection was lost (…). "
         "Next: check the network and the WinRM service of the machine, then run the task again.",
         changed=True,
         writes=(INSTALL, REFRESH),
@@ -226,7 +226,7 @@ AWAY = [
         "a refresh that fails after a key",
         {**PC_WITHOUT_KEY, "failing": {"SoftwareLicensingService.RefreshLicenseStatus": 0xC004D302}},
         "client_key",
-        says="calling RefreshLicenseStatus of SoftwareLicensingService (Version=…): WMI Provider says: … "
+        says="the product key ending in 2YT43 is in; then calling RefreshLicenseStatus of SoftwareLicensingService (Version=…): WMI Provider says: … "
         "HRESULT 0xc004d302 (0xC004D302 SL_REMAPPING_SP_PUB_TS_REARMED). Trusted store was rearmed; reboot pending. "
         "Next: Reboot before any other licensing call.",
         error={"code": "0xC004D302", "symbol": "SL_REMAPPING_SP_PUB_TS_REARMED"},
@@ -238,7 +238,8 @@ AWAY = [
         "a service that does not stop after the activation of a host",
         {**HOST, "key": own_host_key("stop"), "failing": {"Win32_Service.StopService": 0x80070005}},
         "activate",
-        says="calling StopService of Win32_Service (Name=sppsvc): WMI Provider says: … HRESULT 0x80070005 (0x80070005 ERROR_ACCESS_DENIED). "
+        says="Windows(R), ServerDatacenter edition (kms_host, key ...…) is licensed now; "
+        "then calling StopService of Win32_Service (Name=sppsvc): WMI Provider says: … HRESULT 0x80070005 (0x80070005 ERROR_ACCESS_DENIED). "
         "Access denied. Next: use an account of the machine's Administrators group; …",
         error={"code": "0x80070005", "symbol": "ERROR_ACCESS_DENIED"},
         changed=True,
