@@ -61,6 +61,12 @@ class LabClient:
         return pathlib.Path(self.description["ca"])
 
     @property
+    def environment(self) -> dict[str, str]:
+        """What a client of the lab's machines needs in its environment: KRB5_CONFIG, when some of them take Kerberos."""
+        file = self.description.get("kerberos")
+        return {"KRB5_CONFIG": str(file)} if file else {}
+
+    @property
     def domain(self) -> str:
         """The estate's DNS domain."""
         return str(self.description["domain"])

@@ -39,6 +39,8 @@ class Call:
     fault: int | None = None
     mischief: str | None = None
     executed: bool = False
+    login: str | None = None
+    sealed: bool = False
     number: int = 0
 
 

@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import datetime
 import ssl
 
 import trustme
+
+_DAY = datetime.timedelta(days=1)
 
 
 class Certificates:
@@ -21,9 +24,12 @@ class Certificates:
         """The authority's certificate, for clients that are to trust it."""
         return bytes(self._ca.cert_pem.bytes())
 
-    def server_context(self, names: list[str]) -> ssl.SSLContext:
-        """Return a TLS context that shows a certificate for these host names and addresses."""
+    def server(self, names: list[str], expired: bool = False) -> tuple[ssl.SSLContext, bytes]:
+        """Return a TLS context that shows a certificate for these host names and addresses, and that certificate (DER)."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._ca.issue_cert(*names).configure_cert(context)
-        return context
+        now = datetime.datetime.now(datetime.UTC)
+        valid = {"not_before": now - _DAY * 2, "not_after": now - _DAY} if expired else {}
+        issued = self._ca.issue_cert(*names, **valid)
+        issued.configure_cert(context)
+        return context, ssl.PEM_cert_to_DER_cert(issued.cert_chain_pems[0].bytes().decode("ascii"))

@@ -20,6 +20,7 @@ import time
 from tests.lab.client import LabClient, LabError
 from tests.lab.model.estate import EstateError
 
+from .kerberos import KerberosError
 from .lab import Lab
 from .nameservice.bind import BindError
 from .network import AddressError
@@ -58,7 +59,7 @@ def _foreground(arguments: argparse.Namespace, directory: Directory) -> int:
         with directory.hold():
             directory.lab_json.unlink(missing_ok=True)  # left by a lab that was killed
             asyncio.run(serve())
-    except (RunningError, EstateError, AddressError, BindError, OSError) as error:
+    except (RunningError, EstateError, AddressError, BindError, KerberosError, OSError) as error:
         print(f"the lab did not start: {error}", file=sys.stderr)
         return 1
     return 0

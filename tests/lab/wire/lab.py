@@ -22,11 +22,12 @@ from tests.lab.model.languages import language
 from tests.lab.model.machine import Machine
 
 from . import switches
-from .authentication import Basic
+from .authentication import Account, Logins, Policy, Security, ntlm_user_file
 from .calls import CallLog
 from .certificates import Certificates
 from .control import BadRequestError, Control
 from .http import HttpServer
+from .kerberos import Kdc
 from .kms_endpoint import KmsEndpoint
 from .mischief import MischiefTable
 from .nameservice.bind import BindEngine
@@ -77,6 +78,8 @@ class Lab:
         self._servers: list[HttpServer] = []
         self._kms: dict[str, KmsEndpoint] = {}
         self._shells: dict[str, ShellResource] = {}
+        self._logins = {name: Logins() for name in self._switches}
+        self._kdc: Kdc | None = None
         self._provider_fault_form: dict[str, str] = {}
         self._workers = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="model")
         self._following: dict[str, asyncio.Task[None]] = {}
@@ -117,6 +120,7 @@ class Lab:
         await self.names.start()
         view = LabDns(list(servers.values()), dns_port, self.estate.domain)
         await self._in_worker(self.estate.bind, view, self.addresses.__getitem__)
+        await self._prepare_logins()
         certificates = Certificates()
         for name in self.estate.machines:
             await self._start_machine(name, sockets, certificates)
@@ -126,6 +130,32 @@ class Lab:
         self._servers.append(control)
         self._write_files(certificates)
 
+    async def _prepare_logins(self) -> None:
+        """Write what the acceptors of NTLM and Kerberos look accounts up in, and start the realm's KDC when a machine takes Kerberos.
+
+        Raises EstateError and KerberosError.
+        """
+        accounts = {name: self._account(name) for name, one in self._switches.items() if "ntlm" in one.authentication}
+        users = self.directory.path / "ntlm_users"
+        try:
+            self.directory.write_private(users, ntlm_user_file(accounts.values()))
+        except ValueError as error:
+            raise EstateError(f"estate.password: {error}") from None
+        os.environ["NTLM_USER_FILE"] = str(users)
+        hosts = [self.estate.machines[name].fqdn for name, one in self._switches.items() if "kerberos" in one.authentication]
+        if hosts:
+            account = self._account(next(iter(self._switches)))
+            self._kdc = Kdc(account.realm, account.user, account.password, hosts, self.directory.path / "kerberos")
+            await self._kdc.start()
+            os.environ.update(self._kdc.acceptor_environment())
+
+    def _account(self, name: str) -> Account:
+        machine = self.estate.machines[name]
+        domain = self.estate.domain
+        # A user is named by no domain, the machine, the domain's first label (its NetBIOS name as a rule) or the domain.
+        domains = ("", ".", machine.name, domain.partition(".")[0], domain)
+        return Account(machine.credentials.username, machine.credentials.password, domains, domain.upper())
+
     async def _start_machine(self, name: str, sockets: Sockets, certificates: Certificates) -> None:
         machine = self.estate.machines[name]
         address = self.addresses[name]
@@ -134,9 +164,16 @@ class Lab:
         endpoint = Endpoint(
             machine.fqdn, CimResource(machine.cim, lambda: self._provider_fault_form[name]), shell, lambda: language(machine.language)
         )
-        user, password = machine.credentials.username, machine.credentials.password
+        switched = self._switches[name]
+        names = [WRONG_NAME] if switched.certificate == "wrong_name" else [machine.fqdn, machine.name, address]
+        tls, certificate = certificates.server(names, expired=switched.certificate == "expired")
+        account, policy = self._account(name), Policy(switched.authentication, switched.allow_unencrypted, machine.fqdn)
+
+        def security(scheme: str) -> Security:
+            return Security(account, policy, self._logins[name], scheme, certificate if scheme == "https" else None)
+
         service = WinrmService(
-            name, endpoint, lambda: Basic(user, password), self.mischief, self.calls, self._workers, lambda: self._settle(name)
+            name, endpoint, security, self.mischief, self.calls, self._workers, lambda: self._settle(name)
         )
         self._kms[name] = KmsEndpoint(address)
         loop = asyncio.get_running_loop()
@@ -146,8 +183,6 @@ class Lab:
             loop.call_soon_threadsafe(self._changed, name)
 
         machine.on_change = changed
-        wrong = self._switches[name].certificate == "wrong_name"
-        tls = certificates.server_context([WRONG_NAME] if wrong else [machine.fqdn, machine.name, address])
         for context, sock in ((None, sockets.machines[name][0]), (tls, sockets.machines[name][1])):
             server = HttpServer(service.handle, context)
             await server.start(sock)
@@ -158,6 +193,8 @@ class Lab:
         await asyncio.gather(*(server.close() for server in self._servers), *(endpoint.listen_on(None) for endpoint in self._kms.values()))
         if hasattr(self, "names"):
             await self.names.close()
+        if self._kdc is not None:
+            await self._kdc.close()
         if self._sockets is not None:
             self._sockets.close()
         self._workers.shutdown(wait=False, cancel_futures=True)
@@ -225,6 +262,7 @@ class Lab:
             "kms_port": self._kms[name].port,
             "kms_problem": self._kms[name].problem,
             "open_shells": self._shells[name].open_shells,
+            "refused_logins": self._logins[name].refused,
             "provider_fault_form": self._provider_fault_form[name],
         }
 
@@ -246,6 +284,7 @@ class Lab:
                 "servers": {name: network.name_server(index) for index, name in enumerate(self.estate.name_servers)},
             },
             "ca": str(self.directory.ca),
+            "kerberos": None if self._kdc is None else str(self._kdc.configuration),
             "inventory": str(self.directory.inventory),
             "machines": dict(self.addresses),
         }
@@ -261,6 +300,9 @@ class Lab:
                 machine.credentials.username,
                 machine.credentials.password,
                 https=self._switches[name].https,
+                method=self._switches[name].authentication[0],
+                fqdn=machine.fqdn,
+                realm=self._account(name).realm,
             )
             for name, machine in self.estate.machines.items()
         ]

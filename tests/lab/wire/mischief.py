@@ -42,6 +42,7 @@ ACTIONS: dict[str, dict[str, t.Any]] = {
     "truncated": {},
     "doctype": {"kind": "internal", "encoding": "utf-8"},
     "oversize": {"bytes": 5 * 1024 * 1024},
+    "tamper": {},
     # either way
     "hang": {"seconds": 5.0, "when": "before"},
 }

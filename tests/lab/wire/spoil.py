@@ -1,7 +1,7 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Replies made wrong on purpose: bytes in, bytes out."""
+"""Replies made wrong on purpose: bytes in, bytes out. All but C(tampered) are applied before a reply is sealed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,12 @@ def malformed(xml: bytes) -> bytes:
 def truncated(xml: bytes) -> bytes:
     """Return the first two thirds, as a complete HTTP body."""
     return xml[: len(xml) * 2 // 3]
+
+
+def tampered(body: bytes) -> bytes:
+    """Return the body with one bit changed where a sealed one holds the message."""
+    place = len(body) - 40
+    return body[:place] + bytes([body[place] ^ 1]) + body[place + 1 :]
 
 
 def oversize(xml: bytes, size: int) -> bytes:

@@ -114,7 +114,16 @@ def inventory(
                 "ansible_winrm_server_cert_validation": "validate",
                 "ansible_winrm_ca_trust_path": str(ca),
             }
-        if (machine.username, machine.password) != (username, password):
+        if machine.method != "basic":
+            own["ansible_winrm_transport"] = machine.method
+        if machine.method == "kerberos":
+            # Tickets are for names, and machines are reached by their address. The plugin hands no variable to kinit by itself.
+            own |= {
+                "ansible_user": f"{machine.username}@{machine.realm}",
+                "ansible_winrm_kerberos_hostname_override": machine.fqdn,
+                "ansible_winrm_kinit_env_vars": ["KRB5_CONFIG"],
+            }
+        elif (machine.username, machine.password) != (username, password):
             own |= {"ansible_user": machine.username, "ansible_password": machine.password}
         hosts[machine.name] = own
         for group in machine.groups:
@@ -144,3 +153,6 @@ class InventoryMachine(t.NamedTuple):
     username: str
     password: str
     https: bool
+    method: str = "basic"
+    fqdn: str = ""
+    realm: str = ""

@@ -5,7 +5,9 @@
 
 In a row of C(machines):
     https: true                     the inventory takes this machine by HTTPS
-    certificate: wrong_name         its certificate is for another name
+    certificate: wrong_name         its certificate is for another name; expired: its time is over
+    authentication: [ntlm]          by which of authentication.METHODS one may log in; the inventory uses the first
+    allow_unencrypted: false        over HTTP it takes sealed messages only
     provider_fault_form: text       how faults of WMI providers look (soap/faults.py, provider_fault)
 In C(estate):
     zones: [other.example]          domains the name servers have besides those of the machines
@@ -23,9 +25,10 @@ import yaml
 from tests.lab.model import estate_file
 from tests.lab.model.estate import Estate, EstateError, build_estate
 
+from .authentication import METHODS
 from .soap.faults import PROVIDER_FORMS
 
-_CERTIFICATES = ("right_name", "wrong_name")
+_CERTIFICATES = ("right_name", "wrong_name", "expired")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +38,8 @@ class Switches:
     https: bool = False
     certificate: str = "right_name"
     provider_fault_form: str = PROVIDER_FORMS[0]
+    authentication: tuple[str, ...] = ("basic", "ntlm")
+    allow_unencrypted: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,4 +92,10 @@ def _take(row: dict[str, t.Any], place: str) -> Switches:
     form = row.pop("provider_fault_form", PROVIDER_FORMS[0])
     if form not in PROVIDER_FORMS:
         raise EstateError(f"{place}.provider_fault_form: one of {', '.join(PROVIDER_FORMS)}")
-    return Switches(https, certificate, form)
+    methods = row.pop("authentication", list(Switches.authentication))
+    if not isinstance(methods, list) or not methods or not set(methods) <= set(METHODS):
+        raise EstateError(f"{place}.authentication: a list of {', '.join(METHODS)}, the one for the inventory first")
+    unencrypted = row.pop("allow_unencrypted", True)
+    if not isinstance(unencrypted, bool):
+        raise EstateError(f"{place}.allow_unencrypted: true or false")
+    return Switches(https, certificate, form, authentication=tuple(methods), allow_unencrypted=unencrypted)

@@ -11,7 +11,7 @@ import time
 import typing as t
 
 from . import spoil
-from .authentication import Security
+from .authentication import RefusedMessageError, Security
 from .calls import Call, CallLog
 from .http import Connection, Ending, HttpReply, HttpRequest
 from .mischief import Mischief, MischiefTable
@@ -33,7 +33,7 @@ class WinrmService:
         self,
         name: str,
         endpoint: Endpoint,
-        security: t.Callable[[], Security],
+        security: t.Callable[[str], Security],
         mischief: MischiefTable,
         log: CallLog,
         workers: concurrent.futures.Executor,
@@ -66,12 +66,26 @@ class WinrmService:
             return HttpReply(404)
         if request.method != "POST":
             return HttpReply(405, headers=(("Allow", "POST"),))
-        security: Security = connection.state.setdefault("security", None) or self._security()
+        security: Security = connection.state.get("security") or self._security(connection.scheme)
         connection.state["security"] = security
         verdict = security.check(request)
+        call.login = verdict.method
         if not verdict.accepted:
             return HttpReply(401, headers=verdict.headers)
-        message = self._endpoint.read(security.open(request))
+        if not request.body:
+            # What seals its messages logs in with an empty one first (pywinrm, pypsrp).
+            return HttpReply(200, headers=verdict.headers)
+        try:
+            raw = security.open(request)
+        except RefusedMessageError as refused:
+            return HttpReply(refused.status, headers=verdict.headers)
+        call.sealed = security.sealed
+        reply = await self._answered(raw, call, security)
+        reply.headers = (*verdict.headers, *reply.headers)
+        return reply
+
+    async def _answered(self, raw: bytes, call: Call, security: Security) -> HttpReply:
+        message = self._endpoint.read(raw)
         if isinstance(message, Answer):
             call.fault = message.fault
             return _sealed(message, security)
@@ -99,7 +113,7 @@ class WinrmService:
             case "redirect":
                 return HttpReply(given["status"], headers=(("Location", given["location"]),))
             case "unauthorized":
-                return HttpReply(401, headers=(("WWW-Authenticate", 'Basic realm="WSMAN"'),))
+                return HttpReply(401, headers=security.forget())
             case "fault":
                 if given["execute"]:
                     await self._execute(message, call)
@@ -118,29 +132,38 @@ class WinrmService:
                 if given["when"] == "after":
                     await asyncio.sleep(given["seconds"])
                 return _sealed(answer, security)
-        reply = _sealed(await self._execute(message, call), security)
+        reply = _sealed(await self._execute(message, call), security, mischief)
         match mischief.action:
             case "cut_in_reply":
                 reply.share, reply.ending = 0.5, _ENDINGS[given["how"]]
             case "drop_idle":
                 reply.ending = _ENDINGS[given["how"]]
-            case "malformed":
-                reply.body = spoil.malformed(reply.body)
-            case "truncated":
-                reply.body = spoil.truncated(reply.body)
-            case "oversize":
-                reply.body = spoil.oversize(reply.body, given["bytes"])
-            case "doctype":
-                reply.body = spoil.doctype(reply.body, given["kind"], given["encoding"])
-                if given["encoding"] == "utf-16":
-                    reply.content_type = "application/soap+xml;charset=UTF-16"
-            case _:
-                raise AssertionError(f"no code for the fault {mischief.action}")
+            case "tamper":
+                reply.body = spoil.tampered(reply.body)
+            case "doctype" if given["encoding"] == "utf-16" and not security.sealed:
+                reply.content_type = "application/soap+xml;charset=UTF-16"
         return reply
 
 
-def _sealed(answer: Answer, security: Security) -> HttpReply:
-    body, content_type = security.seal(answer.xml.encode("utf-8"))
+def _spoiled(mischief: Mischief, xml: bytes) -> bytes:
+    given = mischief.parameters
+    match mischief.action:
+        case "malformed":
+            return spoil.malformed(xml)
+        case "truncated":
+            return spoil.truncated(xml)
+        case "oversize":
+            return spoil.oversize(xml, given["bytes"])
+        case "doctype":
+            return spoil.doctype(xml, given["kind"], given["encoding"])
+        case "cut_in_reply" | "drop_idle" | "tamper":
+            return xml
+    raise AssertionError(f"no code for the fault {mischief.action}")
+
+
+def _sealed(answer: Answer, security: Security, mischief: Mischief | None = None) -> HttpReply:
+    xml = answer.xml.encode("utf-8")
+    body, content_type = security.seal(xml if mischief is None else _spoiled(mischief, xml))
     return HttpReply(answer.status, body, content_type)
 
 

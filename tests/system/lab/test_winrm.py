@@ -86,7 +86,7 @@ def test_a_wrong_password_is_refused_with_a_challenge(lab: LabClient, windows: t
     with pytest.raises(InvalidCredentialsError):
         windows(lab, "pc01", password="wrong").query(QUERY)
     answer = requests.post(f"http://{lab.address('pc01')}:5985/wsman", data=b"x", timeout=10)
-    assert (answer.status_code, answer.headers["WWW-Authenticate"], answer.content) == (401, 'Basic realm="WSMAN"', b"")
+    assert (answer.status_code, answer.headers["WWW-Authenticate"], answer.content) == (401, 'Negotiate, Basic realm="WSMAN"', b"")
     assert [call["executed"] for call in lab.calls("pc01")] == [False, False]
 
 
