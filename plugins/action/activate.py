@@ -39,4 +39,4 @@ class ActionModule(KmsAction):
             confirm_timeout=seconds,
             notify=self.notify,
         )
-        return self.changes(outcome, windows)
+        return self.changes(outcome)

@@ -23,7 +23,7 @@ class ActionModule(KmsAction):
         """Read, and where asked add one line to the facts file."""
         windows = self.windows()
         activation = read_activation(windows, self.clock())
-        result = {"activation": activation.facts(), **activation.answers(), "backend": windows.backend, "facts_written": False}
+        result = {"activation": activation.facts(), **activation.answers(), "facts_written": False}
         if options["facts_path"] and not self.check_mode:
             append_line(
                 pathlib.Path(options["facts_path"]),

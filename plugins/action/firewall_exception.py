@@ -25,7 +25,7 @@ class ActionModule(KmsAction):
         enabled = options["state"] == "enabled"
         port = self._listening_port(windows) if enabled else None
         outcome = firewall.set_exception(windows, enabled=enabled, listening_port=port, check_mode=self.check_mode)
-        return self.changes(outcome, windows)
+        return self.changes(outcome)
 
     def _listening_port(self, windows: Windows) -> int | None:
         try:

@@ -49,7 +49,7 @@ class ActionModule(KmsAction):
             confirm_timeout=seconds,
             notify=self.notify,
         )
-        return self.changes(outcome, windows)
+        return self.changes(outcome)
 
     def _remove(self, options: Options, key: ProductKey | None) -> dict[str, t.Any]:
         seconds = confirm_timeout(options)
@@ -63,4 +63,4 @@ class ActionModule(KmsAction):
             confirm_timeout=seconds,
             notify=self.notify,
         )
-        return self.changes(outcome, windows)
+        return self.changes(outcome)

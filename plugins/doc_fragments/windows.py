@@ -10,12 +10,23 @@ class ModuleDocFragment:
     """Notes and requirements of the Windows modules."""
 
     DOCUMENTATION = r"""
-options: {}
+options:
+  backend:
+    description:
+      - How the machine is reached.
+      - V(wsman) sends CIM messages over WS-Management through the task's own P(ansible.builtin.winrm#connection) connection. No PowerShell is
+        started and nothing is copied to the machine; a whole read takes a few HTTP requests. It needs that connection, and no become.
+      - V(powershell) runs one PowerShell module on the machine for each step, over any connection that can do that, with become or without.
+      - V(auto) takes V(wsman) where it can. Where the machine turns out not to serve CIM over WS-Management it changes over to V(powershell),
+        with a warning, and never after a refused login or once something was written.
+      - When this option is not set, the variable C(activation_kms_backend) of the machine counts, and V(auto) without one.
+    type: str
+    choices: [auto, powershell, wsman]
 requirements:
-  - pywinrm >= 0.4.3 on the controller
+  - pywinrm >= 0.4.3 on the controller, for O(backend=wsman)
+  - Windows PowerShell 5.1 or PowerShell 7 on the machine, for O(backend=powershell)
 notes:
-  - The module runs on the controller and reaches the machine with CIM over WS-Management, through the task's own
-    P(ansible.builtin.winrm#connection) connection. No PowerShell is started and nothing is copied to the machine.
-  - The account must be an administrator of the machine. Over another connection, or with become, the module fails and says so.
+  - The module runs on the controller. What it decides does not depend on O(backend), and both give the same results.
+  - The account must be an administrator of the machine.
   - No result holds more than the last five characters of a product key.
 """

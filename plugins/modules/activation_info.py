@@ -210,8 +210,8 @@ attention:
   elements: str
   sample: []
 backend:
-  description: How the machine was reached.
-  returned: success
+  description: "How the machine was reached: V(wsman) or V(powershell)."
+  returned: when the machine was reached, or tried to be
   type: str
   sample: wsman
 channel:

@@ -20,11 +20,19 @@ from ._keys import ProductKey, mask_keys, mask_result, parse_key
 from ._licensing.clock import Clock
 from ._licensing.outcome import Outcome
 from ._licensing.refusal import NotAppliedError, RefusedError
-from ._windows.choose import cleartext_reason, open_windows
-from ._windows.errors import OutcomeUnknownError, UnreachableError, WindowsError
-from ._windows.interface import Invoke, Reading, ReadOperation, Value, Windows
+from ._windows.choose import AUTO, CHOICES, Reached, open_windows
+from ._windows.cleartext import cleartext_reason
+from ._windows.errors import UnreachableError, WindowsError
+from ._windows.interface import Windows
+from ._windows.patience import PatientWindows
 
 Options = dict[str, t.Any]
+
+WINDOWS_OPTIONS: dict[str, t.Any] = {"backend": {"type": "str", "choices": list(CHOICES)}}
+"""Options of every module that manages a Windows machine: doc fragment windows."""
+
+BACKEND_VARIABLE = "activation_kms_backend"
+"""What counts where the option C(backend) is not given."""
 
 KEY_OPTIONS: dict[str, t.Any] = {
     "allow_cleartext_key": {"type": "bool", "default": False},
@@ -36,11 +44,16 @@ MAX_CONFIRM_TIMEOUT = 600
 
 
 class KmsAction(ActionBase, abc.ABC):
-    """One Windows module: C(SPEC) and C(use_case) are all that a subclass adds."""
+    """One Windows module: C(SPEC), its own options, and C(use_case) are all that a subclass adds."""
 
     TRANSFERS_FILES = False
     SPEC: t.ClassVar[dict[str, t.Any]]
     REQUIRED_IF: t.ClassVar[list[t.Any]] = []
+
+    @classmethod
+    def specification(cls) -> dict[str, t.Any]:
+        """Return every option that the module takes."""
+        return {**WINDOWS_OPTIONS, **cls.SPEC}
 
     @abc.abstractmethod
     def use_case(self, options: Options) -> dict[str, t.Any]:
@@ -50,11 +63,14 @@ class KmsAction(ActionBase, abc.ABC):
         """Validate the options, do the work, and let nothing out but a masked result."""
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         # With delegate_to it is another machine that is managed, and the lines of a facts file are told apart by this name.
-        self._machine = str(self._task.delegate_to or (task_vars or {}).get("inventory_hostname", "?"))
-        self._reached: _Noted | None = None
+        self._variables = task_vars or {}
+        self._machine = str(self._task.delegate_to or self._variables.get("inventory_hostname", "?"))
+        self._reached: Reached | None = None
+        self._warnings: list[str] = []
         result.setdefault("changed", False)
         try:
-            _validation, options = self.validate_argument_spec(argument_spec=self.SPEC, required_if=self.REQUIRED_IF)
+            _validation, options = self.validate_argument_spec(argument_spec=self.specification(), required_if=self.REQUIRED_IF)
+            self._backend = options["backend"] or self._backend_of_the_machine()
             result.update(self.use_case(options))
         except UnreachableError as error:
             result.update(unreachable=True, msg=error.line(), error=error.as_result())
@@ -68,9 +84,8 @@ class KmsAction(ActionBase, abc.ABC):
         except Exception as error:  # pylint: disable=broad-exception-caught
             # The text of any exception may hold an option's value, a key among them: it leaves this border masked, and alone.
             result.update(failed=True, msg=_unexpected(error))
-        if self._reached is not None and self._reached.may_have_changed and (result.get("failed") or result.get("unreachable")):
-            # An error does not undo what was carried out before it, and a handler that waits for a change has to learn of it.
-            result["changed"] = True
+        if self._reached is not None:
+            self._tell_how_it_was_reached(result, self._reached)
         return t.cast("dict[str, t.Any]", mask_result(result))
 
     @property
@@ -84,8 +99,14 @@ class KmsAction(ActionBase, abc.ABC):
 
     def windows(self) -> Windows:
         """Return the machine of this task."""
-        self._reached = _Noted(open_windows(self._connection, sleep=time.sleep, progress=self.notify))
-        return self._reached
+
+        def execute(name: str, arguments: dict[str, t.Any]) -> dict[str, t.Any]:
+            return t.cast("dict[str, t.Any]", self._execute_module(name, arguments, task_vars=self._variables))
+
+        self._reached = open_windows(
+            self._connection, execute, backend=self._backend, sleep=time.sleep, progress=self.notify, warn=self._warnings.append
+        )
+        return PatientWindows(self._reached, time.sleep, progress=self.notify)
 
     def notify(self, text: str) -> None:
         """Show a progress line on the terminal."""
@@ -112,37 +133,36 @@ class KmsAction(ActionBase, abc.ABC):
                 )
         return key
 
-    def changes(self, outcome: Outcome, windows: Windows) -> dict[str, t.Any]:
+    def changes(self, outcome: Outcome) -> dict[str, t.Any]:
         """Return an outcome as a module result, with its diff where the task asks for one."""
-        result = {**outcome.result(), "backend": windows.backend}
+        result = outcome.result()
         if self._task.diff:
             result["diff"] = {"before": outcome.before, "after": outcome.after}
-        if outcome.warnings:
-            result["warnings"] = outcome.warnings
+        self._warnings += outcome.warnings
         return result
 
+    def _backend_of_the_machine(self) -> str:
+        """Return what the variable says of the machine that is managed, auto where it says nothing. Raises RefusedError for any other word."""
+        machine = self._task.delegate_to
+        variables = self._variables["hostvars"][machine] if machine else self._variables
+        value = variables.get(BACKEND_VARIABLE)
+        word = str(AUTO if value is None else self._templar.template(value)).strip()
+        if word not in CHOICES:
+            raise RefusedError(
+                f"the variable {BACKEND_VARIABLE} of {self._machine} is {word}, which is no backend",
+                f"set it to one of {', '.join(CHOICES)}, or leave it out",
+            )
+        return word
 
-class _Noted:
-    """A machine, with a note of whether a call may have changed it."""
-
-    def __init__(self, inner: Windows) -> None:
-        self._inner = inner
-        self.backend = inner.backend
-        self.may_have_changed = False
-
-    def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
-        """Pass reads on."""
-        return self._inner.read(operations)
-
-    def invoke(self, call: Invoke) -> dict[str, Value]:
-        """Pass a call on; one that was carried out, or whose answer was lost, is noted."""
-        try:
-            outputs = self._inner.invoke(call)
-        except OutcomeUnknownError:
-            self.may_have_changed = True
-            raise
-        self.may_have_changed = True
-        return outputs
+    def _tell_how_it_was_reached(self, result: dict[str, t.Any], reached: Reached) -> None:
+        result["backend"] = reached.backend
+        if len(reached.backends) > 1:
+            result["backends"] = reached.backends
+        if reached.may_have_changed and (result.get("failed") or result.get("unreachable")):
+            # An error does not undo what was carried out before it, and a handler that waits for a change has to learn of it.
+            result["changed"] = True
+        if self._warnings:
+            result["warnings"] = [*result.get("warnings", []), *self._warnings]
 
 
 def confirm_timeout(options: Options) -> float:

@@ -46,7 +46,7 @@ def documentation(name):
 def specification(name):
     """Return the options that the code of a module takes."""
     if name in ACTIONS:
-        return importlib.import_module(f"{PACKAGE}.action.{name}").ActionModule.SPEC
+        return importlib.import_module(f"{PACKAGE}.action.{name}").ActionModule.specification()
     return module(name).argument_spec()
 
 

@@ -1,105 +1,161 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Choose how to reach the machine of a task, and tell whether a secret would cross the network in clear.
+"""Choose how to reach the machine of a task, and change over where the faster way turns out not to be open.
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import typing as t
-import urllib.parse
 
-from .errors import NoBackendError
-from .interface import Windows
+from . import faults
+from .cleartext import connection_name
+from .errors import FaultError, NoBackendError, NotFoundError, OutcomeUnknownError, WindowsError
+from .interface import Connect, Invoke, Reading, ReadOperation, Resolve, Value, Windows
+from .module_run import ModuleRun
+from .patience import PatientWindows
+from .powershell import PowerShellWindows
 from .wire import Wire
 from .wsman import WsmanWindows
 
+AUTO, POWERSHELL, WSMAN = "auto", "powershell", "wsman"
+CHOICES = (AUTO, POWERSHELL, WSMAN)
+"""What the option C(backend) takes."""
+
 WINRM = "ansible.builtin.winrm"
-"""What the plugin calls itself whether the task says winrm, the full name or the legacy one; other names of it differ."""
-
 _CHOOSING = "choosing a way to reach the machine"
-# Login methods that can encrypt messages over plain HTTP (pywinrm, Transport.build_session).
-_SEALING = frozenset({"ntlm", "kerberos", "credssp"})
+
+Execute = t.Callable[[str, dict[str, t.Any]], dict[str, t.Any]]
 
 
-def open_windows(connection: t.Any, *, sleep: t.Callable[[float], None], progress: t.Callable[[str], None] = lambda text: None) -> Windows:
+def open_windows(
+    connection: t.Any,
+    execute: Execute,
+    *,
+    backend: str,
+    sleep: t.Callable[[float], None],
+    progress: t.Callable[[str], None] = lambda text: None,
+    warn: t.Callable[[str], None] = lambda text: None,
+) -> Reached:
     """Return the machine behind an action plugin's connection. It is connected with the first operation, not here.
 
-    sleep: waits for a number of seconds. progress: is told why a pause is made.
+    execute: runs a module by name with its options. backend: one of CHOICES. sleep: waits for a number of seconds. progress: is told why a
+    pause is made. warn: is told once why another backend than the first choice is used.
 
-    Raises NoBackendError over any other connection than winrm, and with become.
+    Raises NoBackendError for wsman over another connection than winrm, and with become.
     """
-    _require_winrm(connection)
-    return WsmanWindows(Wire(connection).send, sleep, progress=progress)
+    powershell = PatientWindows(PowerShellWindows(ModuleRun(execute, connection)), sleep, progress=progress)
+    obstacle = _no_wsman(connection)
+    if backend == POWERSHELL or (backend == AUTO and obstacle):
+        return Reached(powershell, None, may_change_over=False, warn=warn)
+    if obstacle:
+        raise NoBackendError(_CHOOSING, obstacle[0], next_step=obstacle[1])
+    wsman = PatientWindows(WsmanWindows(Wire(connection).send, sleep, progress=progress), sleep, progress=progress)
+    return Reached(powershell, wsman, may_change_over=backend == AUTO, warn=warn)
 
 
-def cleartext_reason(connection: t.Any) -> str | None:
-    """Return why messages over this connection can be read on the way, or None when they can't. Nothing is sent.
+class Reached:
+    """The machine of a task, by one backend or by both. Implements Windows.
 
-    They can't under TLS, with message encryption (which every login method listed for the connection must offer), and to a loopback
-    address that no proxy stands in front of.
-
-    Raises NoBackendError over any other connection than winrm, and with become.
+    With the backend auto the first answers decide: when CIM over WS-Management turns out not to be served, PowerShell takes over, before
+    anything was written. Nothing else is a reason: a refused login or a machine out of reach would be tried a second time for nothing.
     """
-    _require_winrm(connection)
-    extras: t.Mapping[str, t.Any] = connection.get_option("_extras") or {}
-    host = str(connection.get_option("remote_addr") or "")
-    port = connection.get_option("port")
-    # The plugin's own defaults (ansible-core: connection/winrm.py, _build_winrm_kwargs).
-    scheme = connection.get_option("scheme") or ("http" if str(port) == "5985" else "https")
-    if scheme == "https":
-        return None
-    where = host
-    if _is_loopback(host):
-        if not _has_proxy(scheme, host, port, extras):
-            return None
-        where = f"{host}, by way of a proxy,"
-    transports = [name for name in connection.get_option("transport") or [] if name]
-    if not transports:
-        transports = ["kerberos"] if "@" in str(connection.get_option("remote_user") or "") else ["plaintext"]
-    if str(extras.get("ansible_winrm_message_encryption", "auto")) == "never":
-        return f"the connection to {where} is plain HTTP and ansible_winrm_message_encryption is never"
-    open_ones = [name for name in transports if name not in _SEALING]
-    if open_ones:
-        return f"the connection to {where} is plain HTTP and the login method {', '.join(open_ones)} encrypts no messages"
-    return None
+
+    def __init__(
+        self, powershell: Windows, wsman: Windows | None, *, may_change_over: bool, warn: t.Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._powershell = powershell
+        self._main = wsman or powershell
+        self._may_change_over = may_change_over and wsman is not None
+        self._warn = warn
+        self._used: list[str] = []
+        self.may_have_changed = False
+        """Whether a call was carried out, or may have been."""
+
+    @property
+    def backend(self) -> str:
+        """The backend in use now."""
+        return self._main.backend
+
+    @property
+    def backends(self) -> list[str]:
+        """The backends that gave answers, in the order of their first."""
+        return list(self._used)
+
+    def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
+        """See Windows.read. What only a program on the machine can tell goes by way of PowerShell in any case."""
+        found: dict[int, Reading] = {}
+        views = [index for index, operation in enumerate(operations) if isinstance(operation, Resolve | Connect)]
+        others = [index for index, operation in enumerate(operations) if index not in views]
+        if self._main is self._powershell:
+            views, others = [], list(range(len(operations)))
+        for indexes, read in ((others, self._read_main), (views, self._read_view)):
+            if indexes:
+                found.update(zip(indexes, read([operations[index] for index in indexes]), strict=True))
+        return [found[index] for index in range(len(operations))]
+
+    def invoke(self, call: Invoke) -> dict[str, Value]:
+        """See Windows.invoke. A call that was carried out, or whose answer was lost, is noted."""
+        self._may_change_over = False
+        try:
+            outputs = self._main.invoke(call)
+        except OutcomeUnknownError:
+            self.may_have_changed = True
+            raise
+        finally:
+            self._note(self._main)
+        self.may_have_changed = True
+        return outputs
+
+    def _read_main(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
+        readings = self._main.read(operations)
+        if self._may_change_over:
+            refusal = next((reading.error for reading in readings if reading.error is not None), None)
+            if refusal is not None and not any(reading.error is None for reading in readings) and is_not_served(refusal):
+                self._may_change_over = False
+                self._warn(
+                    f"CIM over WS-Management is not open on this machine ({refusal.doing}: {refusal.seen()}); PowerShell was used instead. "
+                    "backend: powershell for this machine spares the attempt"
+                )
+                self._main = self._powershell
+                readings = self._main.read(operations)
+            elif any(reading.error is None for reading in readings):
+                self._may_change_over = False
+        self._note(self._main)
+        return readings
+
+    def _read_view(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
+        readings = self._powershell.read(operations)
+        self._note(self._powershell)
+        return readings
+
+    def _note(self, used: Windows) -> None:
+        if used.backend not in self._used:
+            self._used.append(used.backend)
 
 
-def _require_winrm(connection: t.Any) -> None:
-    name = getattr(connection, "ansible_name", None) or getattr(connection, "transport", None) or type(connection).__name__
+def is_not_served(error: WindowsError) -> bool:
+    """Tell whether an error says that WinRM does not serve CIM here at all, as where its WMI plug-in is disabled or removed.
+
+    That is a fault of WinRM itself, or one that says nothing, and not one of the kinds with a cause of their own: rights, quota, time, a
+    provider or a namespace that failed, which PowerShell would meet as well.
+    """
+    return type(error) in (FaultError, NotFoundError) and (error.code is None or faults.is_wsman(error.code))
+
+
+def _no_wsman(connection: t.Any) -> tuple[str, str] | None:
+    """Return why CIM messages can't be sent over a connection and the next step, or None when they can."""
+    name = connection_name(connection)
     if name != WINRM:
-        raise NoBackendError(
-            _CHOOSING,
-            f"the connection of this task is {name}, and this collection speaks to Windows over {WINRM} only",
-            next_step="set ansible_connection to winrm for this host (and connection: is not set to something else on the play or the task)",
+        return (
+            f"the connection of this task is {name}, and the backend wsman needs {WINRM}",
+            "set backend to auto or powershell, or ansible_connection to winrm for this host",
         )
     if connection.become is not None:
-        raise NoBackendError(
-            _CHOOSING,
+        return (
             "become is on, and it has no effect on CIM messages: they would run as the login user",
-            next_step="set become to false for this task and log in with an account of the machine's Administrators group",
+            "set backend to auto or powershell, or become to false for this task",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _has_proxy(scheme: str, host: str, port: t.Any, extras: t.Mapping[str, t.Any]) -> bool:
-    import requests.utils
-
-    configured = extras.get("ansible_winrm_proxy", "legacy_requests")
-    if configured != "legacy_requests":
-        return bool(configured)
-    netloc = f"[{host}]" if ":" in host and not host.startswith("[") else host
-    url = urllib.parse.urlunsplit((scheme, f"{netloc}:{port}", "/wsman", "", ""))
-    proxies = requests.utils.get_environ_proxies(url)
-    return bool(requests.utils.select_proxy(url, proxies))
+    return None

@@ -15,6 +15,9 @@ import dataclasses
 import re
 
 from .._keys import mask_keys
+from .errors import LoginRefusedError, RedirectedError, UnreachableError
+
+CONNECTING = "connecting to the machine"
 
 _LENGTH = 400
 
@@ -152,3 +155,23 @@ def describe(failure: Failure | None, text: str) -> str:
     """Return a cause in words with the library's own text behind it, keys masked and cut to a readable length."""
     shown = mask_keys(" ".join(text.split()))[:_LENGTH]
     return f"{failure.words} ({shown})" if failure else shown
+
+
+def connection_error(text: str, doing: str) -> UnreachableError:
+    """Return the exception for a conversation that did not come about, or broke, by what a connection plugin says of it.
+
+    doing: what the connection was for.
+    """
+    failure = classify(text)
+    kind: type[UnreachableError] = UnreachableError
+    if failure is LOGIN:
+        kind = LoginRefusedError
+    elif failure is not None and failure.kind == "redirect":
+        kind = RedirectedError
+    return kind(
+        f"{CONNECTING} ({doing})",
+        describe(failure, text),
+        next_step=failure.next_step
+        if failure
+        else "check the connection variables with the module ansible.windows.win_ping, or ansible -m raw -a hostname",
+    )

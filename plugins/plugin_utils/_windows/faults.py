@@ -109,11 +109,11 @@ def parse_fault(content: ET.Element | None) -> Fault | None:
     texts = _texts(content)
     candidates = _codes(content)
     in_texts = _codes_in(texts)
-    hresult = next((code for code in (*in_texts, *candidates) if not _is_wsman(code)), None)
+    hresult = next((code for code in (*in_texts, *candidates) if not is_wsman(code)), None)
     if hresult is None:
         hresult = next((code for element in _all(content, "StatusCode") if (code := _number(_own_text(element)))), None)
     # The outer code is WinRM's; MSFT_WmiError has it in error_Code or MessageID instead.
-    wsman_code = next((code for code in (*reversed(candidates), *in_texts) if _is_wsman(code)), None)
+    wsman_code = next((code for code in (*reversed(candidates), *in_texts) if is_wsman(code)), None)
     return Fault(
         subcode=values[0].rpartition(":")[2] if values else "",
         wsman_code=wsman_code,
@@ -194,7 +194,8 @@ def _load() -> tuple[tuple[int, int], dict[str, _Kind]]:
 _WSMAN_RANGE, _KINDS = _load()
 
 
-def _is_wsman(code: int) -> bool:
+def is_wsman(code: int) -> bool:
+    """Tell whether a code is one of WinRM itself; anything else comes from a provider or from Windows."""
     return _WSMAN_RANGE[0] <= code <= _WSMAN_RANGE[1]
 
 

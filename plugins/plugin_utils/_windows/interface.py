@@ -154,8 +154,9 @@ class Reading:
 class Windows(t.Protocol):
     """A machine as the rest of the collection sees it."""
 
-    backend: str
-    """The name of the backend, as results report it."""
+    @property
+    def backend(self) -> str:
+        """The name of the backend, as results report it."""
 
     def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
         """Carry out read operations, in order, one reading for each.

@@ -185,7 +185,9 @@ def build_number(row: Row | None) -> int | None:
 def selectors(spec: CimClass, keys: t.Mapping[str, str]) -> dict[str, str]:
     """Return the keys of an instance in the order of its class. Raises ValueError for other keys, and for none where the class has some."""
     if set(keys) != set(spec.keys):
-        raise ValueError(f"an instance of {spec.name} is addressed by {', '.join(spec.keys) or 'no key'}, not by {', '.join(keys) or 'no key'}")
+        raise ValueError(
+            f"an instance of {spec.name} is addressed by {', '.join(spec.keys) or 'no key'}, not by {', '.join(keys) or 'no key'}"
+        )
     return {name: encode(keys[name], "string")[0] for name in spec.keys}
 
 

@@ -31,7 +31,6 @@ from .errors import (
 )
 from .soap import Reply
 
-CONNECTING = "connecting to the machine"
 _GUARD = "_activation_kms_no_redirects"
 
 
@@ -73,16 +72,16 @@ class Wire:
             try:
                 self._connection._connect()
             except ansible.errors.AnsibleError as failure:
-                error = _connect_error(str(failure), doing)
+                error = failures.connection_error(str(failure), doing)
             except Exception as failure:
-                error = _connect_error(f"{type(failure).__name__}: {failure}", doing)
+                error = failures.connection_error(f"{type(failure).__name__}: {failure}", doing)
             if error is not None:
                 raise error
             transport = getattr(getattr(self._connection, "protocol", None), "transport", None)
             missing = [name for name in ("build_session", "send_message", "close_session") if not callable(getattr(transport, name, None))]
             if missing:
                 raise NoBackendError(
-                    CONNECTING,
+                    failures.CONNECTING,
                     f"the transport of this winrm connection has no {', '.join(missing)}",
                     next_step="install pywinrm 0.4.3 or later beside ansible-core",
                 )
@@ -184,20 +183,4 @@ def _redirected(doing: str, target: str) -> RedirectedError:
         doing,
         f"the answer was a redirect to {target}; it was not followed, because it would carry the message there",
         next_step="set ansible_host, ansible_port, ansible_winrm_scheme and ansible_winrm_path to the real address of the WinRM service",
-    )
-
-
-def _connect_error(text: str, doing: str) -> UnreachableError:
-    failure = failures.classify(text)
-    kind: type[UnreachableError] = UnreachableError
-    if failure is failures.LOGIN:
-        kind = LoginRefusedError
-    elif failure is not None and failure.kind == "redirect":
-        kind = RedirectedError
-    return kind(
-        f"{CONNECTING} ({doing})",
-        failures.describe(failure, text),
-        next_step=failure.next_step
-        if failure
-        else "check the connection variables with the module ansible.windows.win_ping, or ansible -m raw -a hostname",
     )

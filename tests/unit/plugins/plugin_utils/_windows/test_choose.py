@@ -6,97 +6,190 @@ from __future__ import annotations
 import pytest
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, connection_loader
-from ansible_collections.activation.kms.plugins.plugin_utils._windows import choose
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import NoBackendError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows import choose, errors
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Connect, Invoke, Query, Reading, Resolve
+
+SERVICES = Query("Win32_Service", ("Name",))
+STOP = Invoke("Win32_Service", "StopService", {"Name": "sppsvc"})
+DISABLED = errors.FaultError("reading Win32_Service", "The WS-Management service cannot process the request", code=0x803381E3)
 
 
-@pytest.fixture(autouse=True)
-def no_proxy_of_the_developer(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def winrm(host="win1.corp.example", transport=None, extras=None, plugin="winrm", user="admin", **variables):
-    connection = connection_loader.get(plugin, PlayContext(), None)
-    options = {"ansible_host": host, "ansible_user": user, "ansible_password": "p", "_extras": extras or {}, **variables}
-    if transport:
-        options["ansible_winrm_transport"] = transport
-    connection.set_options(var_options=options)
+def connection_of(name, become=False):
+    connection = connection_loader.get(name, PlayContext(), None)
+    if become:
+        connection.set_become_plugin(become_loader.get("runas"))
     return connection
 
 
-HTTP = {"ansible_port": 5985}
+def opened(connection, backend):
+    return choose.open_windows(connection, lambda name, arguments: {}, backend=backend, sleep=lambda seconds: None)
 
 
 @pytest.mark.parametrize("plugin", ["winrm", "ansible.legacy.winrm"])
-def test_the_winrm_plugin_is_recognised_by_each_of_its_names(plugin):
-    assert choose.open_windows(winrm(plugin=plugin), sleep=lambda seconds: None).backend == "wsman"
+def test_auto_takes_wsman_over_winrm_by_each_of_its_names(plugin):
+    assert opened(connection_of(plugin), "auto").backend == "wsman"
 
 
-@pytest.mark.parametrize("name", ["local", "ssh"])
-@pytest.mark.parametrize("call", [choose.cleartext_reason, lambda c: choose.open_windows(c, sleep=lambda seconds: None)])
-def test_other_connections_are_refused_with_their_name_and_a_way_on(name, call):
-    connection = connection_loader.get(name, PlayContext(), None)
-    with pytest.raises(NoBackendError, match=f"ansible.builtin.{name}") as caught:
-        call(connection)
-    assert "ansible_connection" in caught.value.next_step
+@pytest.mark.parametrize("plugin", ["psrp", "ssh", "local"])
+def test_auto_takes_powershell_over_other_connections(plugin):
+    assert opened(connection_of(plugin), "auto").backend == "powershell"
 
 
-@pytest.mark.parametrize("call", [choose.cleartext_reason, lambda c: choose.open_windows(c, sleep=lambda seconds: None)])
-def test_become_is_refused_because_it_would_be_ignored(call):
-    connection = winrm()
-    connection.set_become_plugin(become_loader.get("runas"))
-    with pytest.raises(NoBackendError, match="become is on"):
-        call(connection)
+def test_auto_takes_powershell_with_become():
+    assert opened(connection_of("winrm", become=True), "auto").backend == "powershell"
+
+
+@pytest.mark.parametrize("become", [False, True])
+@pytest.mark.parametrize("plugin", ["winrm", "psrp", "ssh"])
+def test_powershell_is_taken_when_it_is_asked_for(plugin, become):
+    assert opened(connection_of(plugin, become), "powershell").backend == "powershell"
+
+
+@pytest.mark.parametrize("plugin", ["psrp", "ssh", "local"])
+def test_wsman_over_another_connection_is_refused_with_its_name_and_a_way_on(plugin):
+    with pytest.raises(errors.NoBackendError, match=f"the connection of this task is ansible.builtin.{plugin}") as caught:
+        opened(connection_of(plugin), "wsman")
+    assert caught.value.next_step == "set backend to auto or powershell, or ansible_connection to winrm for this host"
+
+
+def test_wsman_with_become_is_refused_because_become_would_be_ignored():
+    with pytest.raises(errors.NoBackendError, match="become is on") as caught:
+        opened(connection_of("winrm", become=True), "wsman")
+    assert caught.value.next_step == "set backend to auto or powershell, or become to false for this task"
+
+
+class Backend:
+    """Answers reads from a script, one list for each, and fails on any that is not in it."""
+
+    def __init__(self, name, *answers, calls=()):
+        self.backend = name
+        self.answers = list(answers)
+        self.calls = list(calls)
+        self.asked = []
+
+    def read(self, operations):
+        assert self.answers, f"nobody expected {self.backend} to be asked for {operations}"
+        self.asked.append(list(operations))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def invoke(self, call):
+        assert self.calls, f"nobody expected {self.backend} to be told {call}"
+        answer = self.calls.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def reached(wsman, powershell, backend="auto"):
+    warnings = []
+    return choose.Reached(powershell, wsman, may_change_over=backend == "auto", warn=warnings.append), warnings
+
+
+def test_a_machine_that_does_not_serve_cim_is_read_by_powershell_with_one_warning_that_says_why():
+    wsman = Backend("wsman", [Reading(error=DISABLED), Reading(error=DISABLED)])
+    powershell = Backend("powershell", [Reading([1]), Reading([2])], [Reading([3])], calls=[{}])
+    machine, warnings = reached(wsman, powershell)
+    assert [reading.get() for reading in machine.read([SERVICES, SERVICES])] == [[1], [2]]
+    assert machine.read([SERVICES])[0].get() == [3]
+    machine.invoke(STOP)
+    assert (machine.backend, machine.backends) == ("powershell", ["powershell"])
+    assert warnings == [
+        "CIM over WS-Management is not open on this machine (reading Win32_Service: The WS-Management service cannot process the request "
+        "(0x803381E3)); PowerShell was used instead. backend: powershell for this machine spares the attempt"
+    ]
+
+
+def test_with_the_backend_wsman_nothing_changes_over():
+    machine, warnings = reached(Backend("wsman", [Reading(error=DISABLED)]), Backend("powershell"), "wsman")
+    with pytest.raises(errors.FaultError):
+        machine.read([SERVICES])[0].get()
+    assert (machine.backend, warnings) == ("wsman", [])
+
+
+def of(kind, code=None):
+    return kind("reading Win32_Service", "words", code=code)
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    "error",
     [
-        ({**HTTP}, "plaintext"),
-        ({**HTTP, "transport": ["basic"]}, "basic"),
-        ({**HTTP, "transport": ["ssl"]}, "ssl"),
-        ({**HTTP, "transport": ["certificate"]}, "certificate"),
-        ({**HTTP, "transport": ["ntlm", "basic"]}, "basic"),
-        ({**HTTP, "transport": ["ntlm"], "extras": {"ansible_winrm_message_encryption": "never"}}, "never"),
-        ({**HTTP, "user": "admin@CORP.EXAMPLE", "extras": {"ansible_winrm_message_encryption": "never"}}, "never"),
-        ({"ansible_port": 5986, "ansible_winrm_scheme": "http", "transport": ["basic"]}, "basic"),
-        ({**HTTP, "host": "127.0.0.1.corp.example"}, "plaintext"),
-        ({**HTTP, "host": "localhost.corp.example"}, "plaintext"),
-        ({**HTTP, "host": "10.0.0.1"}, "plaintext"),
-        ({**HTTP, "host": "127.0.0.1", "extras": {"ansible_winrm_proxy": "http://proxy.corp.example:3128"}}, "plaintext"),
+        of(errors.AccessDeniedError, 0x80338104),
+        of(errors.BusyError, 0x803381A6),
+        of(errors.TimedOutError, 0x80338029),
+        of(errors.ServiceAwayError, 0x800706BA),
+        of(errors.NotFoundError, 0x80041010),
+        of(errors.FaultError, 0x80041017),
+        of(errors.BadReplyError),
     ],
+    ids=lambda error: f"{type(error).__name__}-{error.code_text()}",
 )
-def test_messages_that_could_be_read_on_the_way_give_the_reason(options, words):
-    reason = choose.cleartext_reason(winrm(**options))
-    assert reason is not None
-    assert words in reason
+def test_an_error_with_a_cause_of_its_own_is_no_reason_to_change_over(error):
+    machine, warnings = reached(Backend("wsman", [Reading(error=error)]), Backend("powershell"))
+    with pytest.raises(type(error)):
+        machine.read([SERVICES])[0].get()
+    assert (machine.backend, warnings) == ("wsman", [])
+
+
+@pytest.mark.parametrize("error", [of(errors.LoginRefusedError), of(errors.UnreachableError), of(errors.RedirectedError)])
+def test_after_a_refused_login_or_without_a_conversation_nothing_is_tried_a_second_time(error):
+    machine, warnings = reached(Backend("wsman", error), Backend("powershell"))
+    with pytest.raises(type(error)):
+        machine.read([SERVICES])
+    assert warnings == []
+
+
+def test_once_an_answer_came_a_fault_is_a_fault():
+    wsman = Backend("wsman", [Reading([1]), Reading(error=DISABLED)], [Reading(error=DISABLED)])
+    machine, warnings = reached(wsman, Backend("powershell"))
+    assert machine.read([SERVICES, SERVICES])[1].error is DISABLED
+    assert machine.read([SERVICES])[0].error is DISABLED
+    assert warnings == []
+
+
+def test_after_a_write_nothing_changes_over():
+    wsman = Backend("wsman", [Reading(error=DISABLED)], calls=[{}])
+    machine, warnings = reached(wsman, Backend("powershell"))
+    machine.invoke(STOP)
+    assert machine.read([SERVICES])[0].error is DISABLED
+    assert warnings == []
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("answer", "noted"),
     [
-        {},
-        {"ansible_port": 5986},
-        {"ansible_port": 8443, "transport": ["basic"]},
-        {**HTTP, "ansible_winrm_scheme": "https"},
-        {**HTTP, "transport": ["ntlm"]},
-        {**HTTP, "transport": ["kerberos", "ntlm"]},
-        {**HTTP, "transport": ["credssp"], "extras": {"ansible_winrm_message_encryption": "always"}},
-        {**HTTP, "user": "admin@CORP.EXAMPLE"},
-        {**HTTP, "host": "127.0.0.1"},
-        {**HTTP, "host": "127.45.6.7", "transport": ["basic"]},
-        {**HTTP, "host": "::1"},
-        {**HTTP, "host": "LOCALHOST"},
-        {**HTTP, "host": "127.0.0.1", "extras": {"ansible_winrm_proxy": None}},
+        ({}, True),
+        (of(errors.OutcomeUnknownError), True),
+        (of(errors.MethodFailedError, 0xC004F050), False),
+        (of(errors.UnreachableError), False),
     ],
 )
-def test_messages_that_nobody_on_the_way_can_read_give_none(options):
-    assert choose.cleartext_reason(winrm(**options)) is None
+def test_a_call_that_was_carried_out_or_may_have_been_is_noted(answer, noted):
+    machine, _warnings = reached(Backend("wsman", calls=[answer]), Backend("powershell"))
+    if isinstance(answer, Exception):
+        with pytest.raises(type(answer)):
+            machine.invoke(STOP)
+    else:
+        machine.invoke(STOP)
+    assert machine.may_have_changed is noted
 
 
-def test_a_proxy_of_the_environment_takes_loopback_off_the_controller(monkeypatch):
-    monkeypatch.setenv("http_proxy", "http://proxy.corp.example:3128")
-    assert choose.cleartext_reason(winrm(host="127.0.0.1", **HTTP)) is not None
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
-    assert choose.cleartext_reason(winrm(host="127.0.0.1", **HTTP)) is None
+@pytest.mark.parametrize("backend", ["auto", "wsman"])
+def test_what_only_a_program_on_the_machine_sees_goes_by_powershell_in_any_case(backend):
+    records, attempt = Resolve("_vlmcs._tcp.corp.example", "SRV"), Connect("kms01.corp.example", 1688)
+    wsman, powershell = Backend("wsman", [Reading([1])]), Backend("powershell", [Reading([2]), Reading([3])])
+    machine, warnings = reached(wsman, powershell, backend)
+    assert [reading.get() for reading in machine.read([records, SERVICES, attempt])] == [[2], [1], [3]]
+    assert (wsman.asked, powershell.asked) == ([[SERVICES]], [[records, attempt]])
+    assert (machine.backend, machine.backends, warnings) == ("wsman", ["wsman", "powershell"], [])
+
+
+def test_everything_goes_by_powershell_in_one_go_where_that_is_the_backend():
+    records = Resolve("_vlmcs._tcp.corp.example", "SRV")
+    powershell = Backend("powershell", [Reading([1]), Reading([2])])
+    machine, _warnings = reached(None, powershell)
+    machine.read([SERVICES, records])
+    assert powershell.asked == [[SERVICES, records]]
+    assert machine.backends == ["powershell"]

@@ -71,8 +71,12 @@ def never(seconds):
     raise AssertionError(f"a pause of {seconds} s was made")
 
 
+def no_module(name, arguments):
+    raise AssertionError(f"the module {name} was run")
+
+
 def machine(stub, **options):
-    return choose.open_windows(connection_to(stub.port, **options), sleep=never)
+    return choose.open_windows(connection_to(stub.port, **options), no_module, backend="wsman", sleep=never)
 
 
 def send(wire, xml=b"<x/>", **options):
@@ -105,7 +109,7 @@ def test_rows_are_read_over_the_plugins_own_session(stub):
 def test_nothing_is_connected_before_the_first_operation():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0)
-        choose.open_windows(connection_to(listener.getsockname()[1]), sleep=never)
+        choose.open_windows(connection_to(listener.getsockname()[1]), no_module, backend="wsman", sleep=never)
         with pytest.raises(BlockingIOError):
             listener.accept()
 
@@ -300,7 +304,7 @@ def test_what_is_no_answer_is_a_bad_reply_to_a_read_and_an_unknown_outcome_of_a_
 def test_a_port_where_nothing_listens_is_said_to_be_so():
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    windows = choose.open_windows(connection_to(port), sleep=never)
+    windows = choose.open_windows(connection_to(port), no_module, backend="wsman", sleep=never)
     error = raised(errors.UnreachableError, windows.read, [SERVICES])
     assert "nothing listens" in error.detail
     # Nothing was sent, so that the outcome of a method is not in doubt.
@@ -311,14 +315,14 @@ def test_a_machine_that_is_gone_after_the_login_leaves_no_doubt_about_a_method_t
     with ws.serving(ws.Stub()) as stub:
         stub.will(ws.then_hang_up(ws.reply(ROWS)))
         connection = connection_to(stub.port)
-        windows = choose.open_windows(connection, sleep=never)
+        windows = choose.open_windows(connection, no_module, backend="wsman", sleep=never)
         windows.read([SERVICES])
     connection.protocol.transport.close_session()
     raised(errors.UnreachableError, windows.invoke, INSTALL)
 
 
 def test_a_name_that_does_not_resolve_is_said_to_be_so():
-    windows = choose.open_windows(connection_to(5985, host="no-such-host.invalid"), sleep=never)
+    windows = choose.open_windows(connection_to(5985, host="no-such-host.invalid"), no_module, backend="wsman", sleep=never)
     error = raised(errors.UnreachableError, windows.read, [SERVICES])
     assert "does not resolve" in error.detail
     assert "ansible_host" in error.next_step
