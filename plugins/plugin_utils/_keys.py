@@ -43,7 +43,10 @@ _DASH = f"[{re.escape(DASHES)}]"
 # Behind these a key begins although the character before it is a letter or digit: \n, \t ..., \x0a, \u000a as repr() and JSON write them.
 _BEGIN = r"(?:(?<![0-9A-Za-z])|(?<=\\[abfnrtv0])|(?<=\\x[0-9A-Fa-f]{2})|(?<=\\u[0-9A-Fa-f]{4}))"
 
-_KEY = re.compile(f"(?:{_GROUP}{_DASH}){{4,}}(?P<dashed>{_GROUP})|{_BEGIN}(?P<solid>[0-9A-Za-z]{{25}})(?![0-9A-Za-z])")
+# A run of 25 may end in the first group of a key that is glued to what stands before it: that key is the other case's.
+_KEY = re.compile(
+    f"(?:{_GROUP}{_DASH}){{4,}}(?P<dashed>{_GROUP})|{_BEGIN}(?P<solid>[0-9A-Za-z]{{25}})(?![0-9A-Za-z]|(?:{_DASH}{_GROUP}){{4}})"
+)
 
 # Product keys are written in these letters and digits (base 24, with N since Windows 8): publicly known, and true of every row of gvlk.yml.
 _ALPHABET = frozenset("BCDFGHJKMNPQRTVWXY2346789")
