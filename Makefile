@@ -32,6 +32,7 @@ demo: prepare
 	@sh tests/demo/run.sh
 
 test: prepare
+	@sh tests/prepare_kerberos.sh
 	@'$(VENV)' -m pytest $(PYTEST_ARGS)
 
 lint:
