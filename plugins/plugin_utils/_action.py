@@ -24,7 +24,6 @@ from ._windows.choose import AUTO, CHOICES, Reached, open_windows
 from ._windows.cleartext import cleartext_reason
 from ._windows.errors import UnreachableError, WindowsError
 from ._windows.interface import Windows
-from ._windows.patience import PatientWindows
 
 Options = dict[str, t.Any]
 
@@ -106,7 +105,7 @@ class KmsAction(ActionBase, abc.ABC):
         self._reached = open_windows(
             self._connection, execute, backend=self._backend, sleep=time.sleep, progress=self.notify, warn=self._warnings.append
         )
-        return PatientWindows(self._reached, time.sleep, progress=self.notify)
+        return self._reached
 
     def notify(self, text: str) -> None:
         """Show a progress line on the terminal."""
