@@ -35,10 +35,12 @@ from .nameservice.builtin import BuiltinEngine
 from .nameservice.content import Content, content_of
 from .nameservice.view import LabDns
 from .network import CONTROL_PORT, DNS_PORT, HTTP_PORT, HTTPS_PORT, Sockets, reserve
+from .shell.workplace import Programs, Workplace
 from .soap.cim import CimResource
 from .soap.endpoint import Endpoint
 from .soap.faults import PROVIDER_FORMS
-from .soap.shell import ShellResource
+from .soap.psrp import PowerShellResource
+from .soap.shell import ShellResource, Shells
 from .state import Directory, InventoryMachine, inventory
 from .winrm import WinrmService
 
@@ -77,7 +79,8 @@ class Lab:
         self._stopping = asyncio.Event()
         self._servers: list[HttpServer] = []
         self._kms: dict[str, KmsEndpoint] = {}
-        self._shells: dict[str, ShellResource] = {}
+        self._programs = Programs(directory.path)
+        self._shells: dict[str, tuple[Shells, ...]] = {}
         self._logins = {name: Logins() for name in self._switches}
         self._kdc: Kdc | None = None
         self._provider_fault_form: dict[str, str] = {}
@@ -160,10 +163,12 @@ class Lab:
         machine = self.estate.machines[name]
         address = self.addresses[name]
         self._provider_fault_form[name] = self._switches[name].provider_fault_form
-        shell = self._shells[name] = ShellResource(f"http://{machine.fqdn}:{HTTP_PORT}/wsman")
-        endpoint = Endpoint(
-            machine.fqdn, CimResource(machine.cim, lambda: self._provider_fault_form[name]), shell, lambda: language(machine.language)
-        )
+        url = f"http://{machine.fqdn}:{HTTP_PORT}/wsman"
+        workplace = Workplace(self._programs, self.directory.path / "machines" / name)
+        shell, powershell = ShellResource(url, workplace), PowerShellResource(url, workplace, machine.name, machine.credentials.username)
+        self._shells[name] = (shell, powershell)
+        cim = CimResource(machine.cim, lambda: self._provider_fault_form[name])
+        endpoint = Endpoint(machine.fqdn, cim, shell, lambda: language(machine.language), powershell)
         switched = self._switches[name]
         names = [WRONG_NAME] if switched.certificate == "wrong_name" else [machine.fqdn, machine.name, address]
         tls, certificate = certificates.server(names, expired=switched.certificate == "expired")
@@ -191,6 +196,7 @@ class Lab:
     async def _close(self) -> None:
         self.directory.lab_json.unlink(missing_ok=True)
         await asyncio.gather(*(server.close() for server in self._servers), *(endpoint.listen_on(None) for endpoint in self._kms.values()))
+        await self._programs.close()
         if hasattr(self, "names"):
             await self.names.close()
         if self._kdc is not None:
@@ -261,7 +267,7 @@ class Lab:
             "https": f"https://{self.addresses[name]}:{HTTPS_PORT}/wsman",
             "kms_port": self._kms[name].port,
             "kms_problem": self._kms[name].problem,
-            "open_shells": self._shells[name].open_shells,
+            "open_shells": sum(shells.open_shells for shells in self._shells[name]),
             "refused_logins": self._logins[name].refused,
             "provider_fault_form": self._provider_fault_form[name],
         }

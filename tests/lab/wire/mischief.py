@@ -43,6 +43,9 @@ ACTIONS: dict[str, dict[str, t.Any]] = {
     "doctype": {"kind": "internal", "encoding": "utf-8"},
     "oversize": {"bytes": 5 * 1024 * 1024},
     "tamper": {},
+    # done to the process behind a shell, before a Receive and after anything else
+    "kill_process": {"seconds": 0.0},
+    "stderr_noise": {"form": "clixml_progress", "text": "Preparing modules for first use."},
     # either way
     "hang": {"seconds": 5.0, "when": "before"},
 }
@@ -54,9 +57,15 @@ _CHOICES: dict[tuple[str, str], frozenset[str]] = {
     ("doctype", "kind"): frozenset({"internal", "external", "nested"}),
     ("doctype", "encoding"): frozenset({"utf-8", "utf-16"}),
     ("hang", "when"): frozenset({"before", "after"}),
+    ("stderr_noise", "form"): frozenset({"clixml_progress", "clixml_error", "plain"}),
     ("fault", "form"): frozenset({"wsman", "text", "code", "text_only", "wmierror"}),
 }
 _REQUIRED = {("redirect", "location")}
+# What is done to a process needs a request that is about one.
+_ONLY_ON = {
+    "kill_process": frozenset({"Command", "Send", "Receive"}),
+    "stderr_noise": frozenset({"Command", "Send", "Receive"}),
+}
 _TYPES: dict[str, tuple[type, ...]] = {
     "status": (int,),
     "body": (str,),
@@ -120,6 +129,8 @@ def parse(specification: t.Any, machines: t.Collection[str]) -> Mischief:
     action = spec.get("do")
     if action not in ACTIONS:
         raise MischiefError(f"unknown fault {action!r}; known: {', '.join(ACTIONS)}")
+    if operation not in _ONLY_ON.get(action, OPERATIONS | {operation}):
+        raise MischiefError(f"{action} is for one of {', '.join(sorted(_ONLY_ON[action]))}")
     given = _object(spec.get("with", {}), "'with'", set(ACTIONS[action]))
     parameters = {**ACTIONS[action], **given}
     for name, value in parameters.items():

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from xml.sax import saxutils
+
 _NESTED_LEVELS = 9
 
 
@@ -27,6 +29,26 @@ def tampered(body: bytes) -> bytes:
 def oversize(xml: bytes, size: int) -> bytes:
     """Return the reply grown to at least C(size) bytes by white space before the end of its body: still the same XML to a reader."""
     return xml.replace(b"</s:Body>", b" " * max(0, size - len(xml)) + b"</s:Body>", 1)
+
+
+def noise(form: str, text: str) -> bytes:
+    """Return what PowerShell prints on stderr besides what was asked for.
+
+    clixml_progress: a progress record, which Windows PowerShell serialises with -EncodedCommand even when there is no error, in the shape of many
+    published outputs (ansible/ansible#69550 has one). clixml_error: an error in the same form. plain: as it is.
+    """
+    if form == "plain":
+        return f"{text}\r\n".encode()
+    text = saxutils.escape(text)
+    if form == "clixml_error":
+        record = f'<S S="Error">{text}_x000D__x000A_</S>'
+    else:
+        record = (
+            '<Obj S="progress" RefId="0"><TN RefId="0"><T>System.Management.Automation.PSCustomObject</T><T>System.Object</T></TN><MS>'
+            f'<I64 N="SourceId">1</I64><PR N="Record"><AV>{text}</AV><AI>0</AI><Nil /><PI>-1</PI><PC>-1</PC><T>Completed</T><SR>-1</SR>'
+            "<SD> </SD></PR></MS></Obj>"
+        )
+    return f'#< CLIXML\r\n<Objs Version="1.1.0.1" xmlns="http://schemas.microsoft.com/powershell/2004/04">{record}</Objs>'.encode()
 
 
 def doctype(xml: bytes, kind: str, encoding: str) -> bytes:

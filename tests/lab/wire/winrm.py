@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextlib
 import time
 import typing as t
 
@@ -99,11 +100,28 @@ class WinrmService:
         return await self._misbehave(mischief, message, about, call, security)
 
     async def _execute(self, message: Message, call: Call) -> Answer:
-        answer = await asyncio.get_running_loop().run_in_executor(self._workers, self._endpoint.answer, message)
+        shells = self._endpoint.shells(message)
+        if shells is not None:
+            answer = await self._endpoint.answer_shell(message, shells)
+        else:
+            answer = await asyncio.get_running_loop().run_in_executor(self._workers, self._endpoint.answer, message)
         call.executed = True
         call.fault = answer.fault
         await self._settled()
         return answer
+
+    async def _disturb(self, mischief: Mischief, message: Message, about: Description, call: Call) -> Answer:
+        """Do something to the process behind a request for a shell: before a Receive, so that its answer shows it, and after anything else."""
+        given, shells = mischief.parameters, self._endpoint.shells(message)
+        answer = None if about.operation == "Receive" else await self._execute(message, call)
+        if shells is not None:
+            with contextlib.suppress(faults.WsmanFault):  # there is no such shell, which the answer says
+                if mischief.action == "kill_process":
+                    await asyncio.sleep(given["seconds"])
+                    shells.kill(message)
+                else:
+                    shells.disturb(message, spoil.noise(given["form"], given["text"]))
+        return answer or await self._execute(message, call)
 
     async def _misbehave(self, mischief: Mischief, message: Message, about: Description, call: Call, security: Security) -> HttpReply:
         given = mischief.parameters
@@ -120,6 +138,8 @@ class WinrmService:
                 answer = self._endpoint.refuse(_fault(given, about), message)
                 call.fault = answer.fault
                 return _sealed(answer, security)
+            case "kill_process" | "stderr_noise":
+                return _sealed(await self._disturb(mischief, message, about, call), security)
             case "cut_before":
                 return HttpReply(ending=_ENDINGS[given["how"]], share=0)
             case "cut_after":

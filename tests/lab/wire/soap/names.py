@@ -38,6 +38,8 @@ DIALECT_WQL = "http://schemas.microsoft.com/wbem/wsman/1/WQL"
 DIALECT_ASSOCIATION = "http://schemas.dmtf.org/wbem/wsman/1/cimbinding/associationFilter"
 
 SHELL_CMD = SHELL + "/cmd"
+POWERSHELL = "http://schemas.microsoft.com/powershell"
+POWERSHELL_CONFIGURATION = POWERSHELL + "/Microsoft.PowerShell"
 WMI_PREFIX = "http://schemas.microsoft.com/wbem/wsman/1/wmi/"
 WMICIMV2_PREFIX = "http://schemas.microsoft.com/wbem/wsman/1/wmicimv2/"
 DMTF_CLASS_PREFIX = "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/"

@@ -24,7 +24,8 @@ def _table(*specifications: dict[str, t.Any]) -> MischiefTable:
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_fault_is_taken_with_its_defaults(action: str) -> None:
     given = {"location": "http://127.0.0.1/"} if action == "redirect" else {}
-    assert parse({"machine": "kms01", "do": action, "with": given}, MACHINES).parameters == {**ACTIONS[action], **given}
+    on = {"operation": "Receive"} if action in ("kill_process", "stderr_noise") else {}
+    assert parse({"machine": "kms01", "do": action, "on": on, "with": given}, MACHINES).parameters == {**ACTIONS[action], **given}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +41,8 @@ def test_every_fault_is_taken_with_its_defaults(action: str) -> None:
         ({"do": "hang", "with": {"seconds": "long"}}, "wrong type"),
         ({"do": "hang", "with": {"seconds": True}}, "wrong type"),
         ({"do": "redirect"}, "needs 'location'"),
+        ({"do": "kill_process"}, "kill_process is for one of Command, Receive, Send"),
+        ({"do": "stderr_noise", "on": {"operation": "Invoke"}}, "stderr_noise is for one of Command, Receive, Send"),
         ({"do": "cut_after", "times": 0}, "'times'"),
         ({"do": "cut_after", "skip": -1}, "'skip'"),
         ({"do": "cut_after", "colour": "red"}, "unknown members colour"),

@@ -15,6 +15,7 @@ Compared is what a reader of XML sees; which element declares a prefix is no par
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import dataclasses
 import datetime
@@ -221,7 +222,7 @@ def test_a_wmi_error_has_the_members_and_types_that_windows_has() -> None:
 def test_a_created_shell_is_answered_as_windows_answered_it() -> None:
     theirs = capture("039")
     shell = ShellResource("http://localhost:5985/wsman")
-    reply = shell.answer(read(envelope(names.SHELL_CMD, names.CREATE, "<rsp:Shell/>")))
+    reply = asyncio.run(shell.answer(read(envelope(names.SHELL_CMD, names.CREATE, "<rsp:Shell/>"))))
     relates_to = theirs.findtext(f".//{{{names.ADDRESSING}}}RelatesTo")
     ours = ElementTree.fromstring(write(names.CREATE + "Response", reply.body, relates_to, reply.namespaces))
     selector = t.cast(ElementTree.Element, theirs.find(f".//{{{names.WSMAN}}}Selector"))
