@@ -105,7 +105,10 @@ class Policy:
 
 @dataclasses.dataclass
 class Logins:
-    """What a machine's security log would count: C(refused) is the number of logins with wrong credentials. A request without any is none."""
+    """What a machine's security log would count: C(refused) is the number of logins whose credentials were looked at and found wrong.
+
+    A request without credentials is none, nor is one with those of a scheme that is switched off.
+    """
 
     refused: int = 0
 
@@ -146,7 +149,7 @@ class Security:
                 return self._unknown()
             case "negotiate" | "kerberos":
                 return self._negotiate(scheme, token.strip())
-        return self._refused(None)
+        return self._unknown()
 
     def open(self, request: HttpRequest) -> bytes:
         """Return the SOAP message in an accepted request. Raises RefusedMessageError."""
@@ -200,17 +203,20 @@ class Security:
         return self._refused("basic")
 
     def _negotiate(self, scheme: str, text: str) -> Verdict:
-        # What pyspnego and GSSAPI raise on a token that is none is their own affair; to a client all of it is a login that failed.
-        method = None
         try:
             token = base64.b64decode(text, validate=True)
             if self._context is None or self._context.complete:
                 self._context = self._acceptor(token)
+        except Exception as error:
+            _LOG.debug("no login came about: %s: %s", type(error).__name__, error)
+            return Verdict(False, self.forget())
+        # What pyspnego and GSSAPI raise on a token that is none is their own affair; to a client all of it is a login that failed.
+        try:
             answer = self._context.step(token)
             complete, method = self._context.complete, self._context.negotiated_protocol
         except Exception as error:
             _LOG.debug("a login was refused: %s: %s", type(error).__name__, error)
-            return self._refused(method or ("ntlm" if self._context is not None and self._context.protocol == "ntlm" else None))
+            return self._refused(self._context.negotiated_protocol)
         name = "Kerberos" if scheme.lower() == "kerberos" else "Negotiate"
         headers = (("WWW-Authenticate", f"{name} {base64.b64encode(answer).decode('ascii')}"),) if answer else ()
         if not complete:
