@@ -77,7 +77,10 @@ activation:
         version: {description: OS version., type: str, sample: 10.0.20348}
         product_type: {description: V(workstation) or V(domain_controller) or V(server)., type: str, sample: server}
         language: {description: Language identifier of the installation., type: int, sample: 1033}
-        clock_offset_seconds: {description: The machine's clock minus the controller's., type: float, sample: -0.4}
+        clock_offset_seconds:
+          description: The machine's clock minus the controller's; V(0) when it showed a time between the question and its answer.
+          type: float
+          sample: -312.4
     service:
       description: The licensing service and its settings for the whole machine.
       type: dict

@@ -142,7 +142,8 @@ def read_activation(windows: Windows, clock: Clock) -> Activation:
     problems: list[str] = []
     asked = clock.now()
     machine_readings = windows.read(MACHINE_READS)
-    machine = _machine(machine_readings, asked, _host_name(windows, machine_readings, problems), problems)
+    between = (asked, clock.now())
+    machine = _machine(machine_readings, between, _host_name(windows, machine_readings, problems), problems)
     # The service starts on demand when licensing data is asked for, so its state is only worth something before.
     readings = windows.read((SPPSVC_QUERY, SERVICE_QUERY, PRODUCT_QUERY, APPLICATION_KMS_NAME))
     service_row = _one(readings[1].get(), "SoftwareLicensingService")
@@ -165,9 +166,10 @@ def read_machine(windows: Windows, clock: Clock) -> Machine:
     """Read the operating system only: what decides which key fits. Raises a WindowsError when it, or its edition, can't be read."""
     asked = clock.now()
     readings = windows.read(MACHINE_READS)
+    between = (asked, clock.now())
     # Without the edition a key would be refused, or an evaluation not be, for a reason that is none.
     readings[1].get()
-    return _machine(readings, asked, None, [])
+    return _machine(readings, between, None, [])
 
 
 def read_listening_port(windows: Windows) -> int:
@@ -208,7 +210,9 @@ def _host_name(windows: Windows, readings: list[Reading], problems: list[str]) -
     return _text(host_name)
 
 
-def _machine(readings: list[Reading], asked: datetime.datetime, host_name: str | None, problems: list[str]) -> Machine:
+def _machine(
+    readings: list[Reading], between: tuple[datetime.datetime, datetime.datetime], host_name: str | None, problems: list[str]
+) -> Machine:
     row = _one(readings[0].get(), "Win32_OperatingSystem")
     edition_id = _optional(readings[1], problems)
     domain = _optional(readings[2], problems)
@@ -223,8 +227,17 @@ def _machine(readings: list[Reading], asked: datetime.datetime, host_name: str |
         version=_text(row["Version"]),
         product_type=PRODUCT_TYPES.get(t.cast(int, row["ProductType"]), "unknown"),
         language=t.cast("int | None", row["OSLanguage"]),
-        clock_offset_seconds=round((local - asked).total_seconds(), 1) if isinstance(local, datetime.datetime) else None,
+        clock_offset_seconds=_clock_offset(local, *between) if isinstance(local, datetime.datetime) else None,
     )
+
+
+def _clock_offset(local: datetime.datetime, asked: datetime.datetime, answered: datetime.datetime) -> float:
+    """Return by how many seconds a machine's clock surely differs: 0 when it showed a time between the question and the answer.
+
+    When in that time the clock was read is not known, and a PowerShell takes seconds to start.
+    """
+    nearest = min(max(local, asked), answered)
+    return round((local - nearest).total_seconds(), 1)
 
 
 def _service(row: Row, products: tuple[Product, ...], sppsvc: Row | None, application: KmsMachine | None) -> Service:

@@ -248,3 +248,18 @@ def test_facts_are_plain_json_and_ask_for_no_column_that_holds_a_key():
     json.dumps(activation(windows).facts(), allow_nan=False)
     names = [name for operation in windows.reads for name in (*getattr(operation, "columns", ()), getattr(operation, "name", ""))]
     assert not {"*", "OA3xOriginalProductKey", "BackupProductKeyDefault"} & set(names)
+
+
+@pytest.mark.parametrize(("ahead", "offset"), [(-2.5, -2.5), (0.0, 0.0), (4.0, 0.0), (9.0, 0.0), (10.0, 1.0), (3600.0, 3591.0)])
+def test_the_time_that_the_question_took_is_no_clock_offset(ahead, offset):
+    clock = FakeClock()
+    windows = FakeWindows({"Win32_OperatingSystem": [os_row(LocalDateTime=NOW + datetime.timedelta(seconds=ahead))]})
+    slow = windows.read
+
+    def read_in_nine_seconds(operations):
+        if operations == read.MACHINE_READS:
+            clock.elapsed += 9.0
+        return slow(operations)
+
+    windows.read = read_in_nine_seconds
+    assert read.read_activation(windows, clock.clock).machine.clock_offset_seconds == offset
