@@ -62,6 +62,9 @@ class Wire:
                 return reply
             # After anything that is no HTTP answer the security context no longer fits: every later message would be refused.
             transport.close_session()
+            if isinstance(error, LoginRefusedError):
+                # The plugin would log in once more to close its shell, and too many refused tries lock the account. Windows ends idle shells itself.
+                self._connection.shell_id = None
             if not may_repeat or attempt + 1 == attempts:
                 break
         raise t.cast(WindowsError, error)

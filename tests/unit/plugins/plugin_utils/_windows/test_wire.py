@@ -267,6 +267,15 @@ def test_a_login_refused_in_mid_task_is_not_tried_again(stub):
     assert len(stub.received) == 2
 
 
+def test_after_a_refused_login_the_plugin_does_not_log_in_again_to_close_its_shell(stub):
+    connection = connection_to(stub.port)
+    connection._connect()
+    assert connection.shell_id
+    stub.will(ws.answer(401))
+    raised(errors.LoginRefusedError, send, Wire(connection))
+    assert connection.shell_id is None
+
+
 def test_a_login_refused_at_the_start_is_refused_once(stub):
     error = raised(errors.LoginRefusedError, machine(stub, password="wrong").read, [SERVICES])
     assert stub.refused == 1
