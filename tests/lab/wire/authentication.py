@@ -107,10 +107,11 @@ class Policy:
 class Logins:
     """What a machine's security log would count: C(refused) is the number of logins whose credentials were looked at and found wrong.
 
-    A request without credentials is none, nor is one with those of a scheme that is switched off.
+    A request without credentials is none, nor is one with those of a scheme that is switched off. C(none_accepted): the password was changed.
     """
 
     refused: int = 0
+    none_accepted: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +186,10 @@ class Security:
         self._context = self._sealed = None
         return self._policy.challenges()
 
+    def refuse_all_logins(self) -> None:
+        """Have the machine accept no login any more, as when the account's password was changed. What is logged in already stays so."""
+        self._logins.none_accepted = True
+
     def _unknown(self) -> Verdict:
         return Verdict(False, self._policy.challenges())
 
@@ -198,7 +203,11 @@ class Security:
         except (binascii.Error, UnicodeDecodeError):
             given = ""
         user, _colon, password = given.partition(":")
-        if self._account.is_called(user) and hmac.compare_digest(password.encode(), self._account.password.encode()):
+        if (
+            not self._logins.none_accepted
+            and self._account.is_called(user)
+            and hmac.compare_digest(password.encode(), self._account.password.encode())
+        ):
             return Verdict(True, user=self._account.user, method="basic")
         return self._refused("basic")
 
@@ -222,7 +231,8 @@ class Security:
         if not complete:
             return Verdict(False, headers, method=method)
         # An account that the machine does not know as an administrator is refused by WinRM, not by the login (RootSDDL); 401 for it is inferred.
-        if method not in self._policy.methods or not self._account.is_called(self._context.client_principal or ""):
+        known = not self._logins.none_accepted and self._account.is_called(self._context.client_principal or "")
+        if method not in self._policy.methods or not known:
             return self._refused(method)
         return Verdict(True, headers, self._account.user, method)
 

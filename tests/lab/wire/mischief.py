@@ -31,7 +31,7 @@ ACTIONS: dict[str, dict[str, t.Any]] = {
     # instead of an answer; nothing is executed
     "http": {"status": 200, "body": "", "content_type": "text/html", "headers": {}},
     "redirect": {"status": 307, "location": None},
-    "unauthorized": {},
+    "unauthorized": {"for_good": False},
     "fault": {"code": 0x80338029, "subcode": None, "text": None, "hresult": None, "form": "wsman", "execute": False},
     "cut_before": {"how": "reset"},
     # executed, and then
@@ -78,6 +78,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "hresult": (int, type(None)),
     "form": (str,),
     "execute": (bool,),
+    "for_good": (bool,),
     "how": (str,),
     "kind": (str,),
     "encoding": (str,),

@@ -131,6 +131,8 @@ class WinrmService:
             case "redirect":
                 return HttpReply(given["status"], headers=(("Location", given["location"]),))
             case "unauthorized":
+                if given["for_good"]:
+                    security.refuse_all_logins()
                 return HttpReply(401, headers=security.forget())
             case "fault":
                 if given["execute"]:
