@@ -16,13 +16,14 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible_home
 export ANSIBLE_REMOTE_TEMP := $(CURDIR)/.cache/ansible_home/tmp
 export PYTHONPATH := $(CURDIR)/.cache:$(CURDIR)
 
-.PHONY: help demo test lint bench clean prepare
+.PHONY: help demo test lint bench fuzz clean prepare
 
 help:
 	@echo 'make demo    a simulated estate: one KMS host and its clients, deployed and activated by the playbooks'
 	@echo 'make test    every test; PYTEST_ARGS="-k firewall" for some of them'
 	@echo 'make lint    ruff, mypy, yamllint, ansible-lint, antsibull-changelog'
 	@echo 'make bench   requests, bytes and time of a read, beside a no-op, in one run'
+	@echo 'make fuzz    damaged answers of Windows to the parser for a minute of CPU time; SECONDS=600 for longer'
 	@echo 'make clean   removes what the others made'
 
 prepare:
@@ -41,6 +42,10 @@ lint:
 
 bench: prepare
 	@'$(VENV)' tests/bench/read.py
+
+SECONDS ?= 60
+fuzz: prepare
+	@'$(VENV)' -m tests.fuzz --seconds '$(SECONDS)'
 
 clean:
 	-@test ! -e .demo/lab.json || '$(VENV)' -m tests.lab stop --directory .demo

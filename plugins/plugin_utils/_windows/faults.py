@@ -67,6 +67,7 @@ _NAMED_HRESULT = re.compile(r"HRESULT\s+0x([0-9a-f]{8})(?![0-9a-f])", re.IGNOREC
 _ANY_HRESULT = re.compile(r"(?<![0-9a-z])0x([89ac-f][0-9a-f]{7})(?![0-9a-f])", re.IGNORECASE)
 _ONLY_A_CODE = re.compile(r"(?:HRESULT\s+)?0x[0-9a-f]+", re.IGNORECASE)
 _DETAIL_LENGTH = 600
+_PROVIDER_LENGTH = 80
 
 Explain = t.Callable[[int], Explanation | None]
 
@@ -119,7 +120,7 @@ def parse_fault(content: ET.Element | None) -> Fault | None:
         wsman_code=wsman_code,
         hresult=hresult,
         cim_status=next((_number(_own_text(e)) for e in _all(content, "CIMStatusCode")), None),
-        provider=next((e.get("provider", "").strip() for e in _all(content, "ProviderFault")), ""),
+        provider=next((_even(e.get("provider", "")) for e in _all(content, "ProviderFault")), ""),
         texts=texts,
     )
 
@@ -145,7 +146,7 @@ def fault_error(
     words = [text for text in fault.texts if not _ONLY_A_CODE.fullmatch(text)]
     detail = mask_keys("; ".join(words[:2]), secrets)[:_DETAIL_LENGTH] or "the machine answered with a fault that says nothing"
     if fault.provider:
-        detail = f"{fault.provider} says: {detail}"
+        detail = f"{mask_keys(fault.provider, secrets)[:_PROVIDER_LENGTH]} says: {detail}"
     return kind(
         doing,
         detail.rstrip(". ") + after,
@@ -249,7 +250,11 @@ def _all(element: ET.Element, name: str) -> t.Iterator[ET.Element]:
 
 def _own_text(element: ET.Element) -> str:
     """Return the text directly in an element, white space evened out: what stands in elements inside it is theirs."""
-    return " ".join("".join([element.text or "", *(child.tail or "" for child in element)]).split())
+    return _even("".join([element.text or "", *(child.tail or "" for child in element)]))
+
+
+def _even(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _number(text: str) -> int | None:

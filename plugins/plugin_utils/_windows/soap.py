@@ -161,7 +161,7 @@ def parse(body: bytes | str, message_id: str | None, doing: str) -> ET.Element |
         raise BadReplyError(doing, "the answer is empty", next_step=_WHO_ANSWERS)
     root = _parse_xml(body, doing)
     if local_name(root) != "Envelope":
-        kind = "a web page" if local_name(root).lower() == "html" else f"XML whose root is {local_name(root)[:60]}"
+        kind = "a web page" if local_name(root).lower() == "html" else f"XML whose root is {_named(root)}"
         raise BadReplyError(doing, f"the answer is {kind}, not a WS-Management message", next_step=_WHO_ANSWERS)
     relates_to = next((_text(e) for part in _children(root, "Header") for e in _children(part, "RelatesTo")), "")
     if message_id and relates_to and relates_to.lower() != message_id.lower():
@@ -284,8 +284,13 @@ def _legal_reference(match: re.Match[str]) -> str:
 
 
 def _unexpected(content: ET.Element | None, due: str, doing: str) -> BadReplyError:
-    came = "an empty body" if content is None else f"an element {local_name(content)[:60]}"
+    came = "an empty body" if content is None else f"an element {_named(content)}"
     return BadReplyError(doing, f"the answer holds {came} where {due} was due", next_step=_WHO_ANSWERS)
+
+
+def _named(element: ET.Element) -> str:
+    """Return an element's name as it may be shown: the machine chose it."""
+    return mask_keys(local_name(element))[:60]
 
 
 def _object_of(item: ET.Element) -> ET.Element:
