@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils._action import KEY_OPTIONS, KmsAction, Options, confirm_timeout
+from ..plugin_utils._action import CONFIRM_OPTIONS, KEY_OPTIONS, KmsAction, Options
 from ..plugin_utils._catalogue.loader import gvlk_by_key
 from ..plugin_utils._licensing import client_key
-from ..plugin_utils._licensing.read import read_machine, read_products
 
 AUTO = "auto"
 
@@ -19,6 +18,7 @@ class ActionModule(KmsAction):
     """Install a KMS client key."""
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
+        **CONFIRM_OPTIONS,
         **KEY_OPTIONS,
         "allow_unlisted_key": {"type": "bool", "default": False},
         "convert_from": {"type": "list", "elements": "str", "choices": list(client_key.CONVERTIBLE), "default": []},
@@ -30,18 +30,7 @@ class ActionModule(KmsAction):
         # A key that is not in the public catalogue may be anything, a MAK included: it is treated as a secret.
         auto = options["key"].strip().lower() == AUTO
         wanted = None if auto else self.secret_key(options, is_public=lambda key: gvlk_by_key(key.text) is not None)
-        seconds = confirm_timeout(options)
-        windows, clock = self.windows(), self.clock()
         outcome = client_key.apply(
-            windows,
-            clock,
-            read_machine(windows, clock),
-            read_products(windows, clock),
-            wanted,
-            convert_from=options["convert_from"],
-            allow_unlisted_key=options["allow_unlisted_key"],
-            check_mode=self.check_mode,
-            confirm_timeout=seconds,
-            notify=self.notify,
+            self.begin(options), wanted, convert_from=options["convert_from"], allow_unlisted_key=options["allow_unlisted_key"]
         )
         return self.changes(outcome)

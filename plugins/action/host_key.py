@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils._action import KEY_OPTIONS, KmsAction, Options, confirm_timeout
-from ..plugin_utils._keys import ProductKey
+from ..plugin_utils._action import CONFIRM_OPTIONS, KEY_OPTIONS, KmsAction, Options
 from ..plugin_utils._licensing import host_key
-from ..plugin_utils._licensing.read import read_machine, read_products
 
 
 class ActionModule(KmsAction):
     """Install or remove a KMS host key."""
 
     SPEC: t.ClassVar[dict[str, t.Any]] = {
+        **CONFIRM_OPTIONS,
         **KEY_OPTIONS,
         "allow_client_os": {"type": "bool", "default": False},
         "convert_from": {"type": "list", "elements": "str", "choices": list(host_key.CONVERTIBLE), "default": []},
@@ -31,36 +30,14 @@ class ActionModule(KmsAction):
         if options["state"] == "absent":
             # Removing sends no key, only the activation id of the product: nothing of it can be overheard.
             key = self.product_key(options) if options["key"] else None
-            return self._remove(options, key)
+            return self.changes(host_key.remove(self.begin(options), key))
         key = self.secret_key(options, is_public=lambda _key: False)
         host_key.refuse_key(key)
-        seconds = confirm_timeout(options)
-        windows, clock = self.windows(), self.clock()
         outcome = host_key.install(
-            windows,
-            clock,
-            read_machine(windows, clock),
-            read_products(windows, clock),
+            self.begin(options),
             key,
             replace=options["replace"],
             convert_from=options["convert_from"],
             allow_client_os=options["allow_client_os"],
-            check_mode=self.check_mode,
-            confirm_timeout=seconds,
-            notify=self.notify,
-        )
-        return self.changes(outcome)
-
-    def _remove(self, options: Options, key: ProductKey | None) -> dict[str, t.Any]:
-        seconds = confirm_timeout(options)
-        windows, clock = self.windows(), self.clock()
-        outcome = host_key.remove(
-            windows,
-            clock,
-            read_products(windows, clock),
-            key,
-            check_mode=self.check_mode,
-            confirm_timeout=seconds,
-            notify=self.notify,
         )
         return self.changes(outcome)

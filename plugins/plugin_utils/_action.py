@@ -20,6 +20,7 @@ from ._keys import ProductKey, mask_keys, mask_result, parse_key
 from ._licensing.clock import Clock
 from ._licensing.outcome import Outcome
 from ._licensing.refusal import NotAppliedError, RefusedError
+from ._licensing.run import Run
 from ._windows.choose import AUTO, CHOICES, Reached, open_windows
 from ._windows.cleartext import cleartext_reason
 from ._windows.errors import UnreachableError, WindowsError
@@ -33,13 +34,13 @@ WINDOWS_OPTIONS: dict[str, t.Any] = {"backend": {"type": "str", "choices": list(
 BACKEND_VARIABLE = "activation_kms_backend"
 """What counts where the option C(backend) is not given."""
 
-KEY_OPTIONS: dict[str, t.Any] = {
-    "allow_cleartext_key": {"type": "bool", "default": False},
-    "confirm_timeout": {"type": "int", "default": 60},
-}
-"""Options of every module that sends a product key: doc fragment key_options."""
+CONFIRM_OPTIONS: dict[str, t.Any] = {"confirm_timeout": {"type": "int", "default": 60}}
+"""Options of every module that changes a machine: how long a lost answer is looked for."""
 
 MAX_CONFIRM_TIMEOUT = 600
+
+KEY_OPTIONS: dict[str, t.Any] = {"allow_cleartext_key": {"type": "bool", "default": False}}
+"""Options of every module that sends a product key, besides: doc fragment key_options."""
 
 
 class KmsAction(ActionBase, abc.ABC):
@@ -132,6 +133,11 @@ class KmsAction(ActionBase, abc.ABC):
                 )
         return key
 
+    def begin(self, options: Options) -> Run:
+        """Return what a use case works with. Raises RefusedError when C(confirm_timeout) is out of range, before the machine is reached for."""
+        confirm_timeout = _confirm_timeout(options)
+        return Run(self.windows(), self.clock(), self.check_mode, confirm_timeout, self.notify)
+
     def changes(self, outcome: Outcome) -> dict[str, t.Any]:
         """Return an outcome as a module result, with its diff where the task asks for one."""
         result = outcome.result()
@@ -164,7 +170,7 @@ class KmsAction(ActionBase, abc.ABC):
             result["warnings"] = [*result.get("warnings", []), *self._warnings]
 
 
-def confirm_timeout(options: Options) -> float:
+def _confirm_timeout(options: Options) -> float:
     """Return the option C(confirm_timeout) in seconds; raise RefusedError out of 0 to 600."""
     seconds = int(options["confirm_timeout"])
     if not 0 <= seconds <= MAX_CONFIRM_TIMEOUT:

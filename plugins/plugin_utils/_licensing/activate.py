@@ -14,11 +14,12 @@ from .._catalogue.loader import ROLES
 from .._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
 from .._windows.interface import Invoke, Windows
 from .clock import Clock
-from .install import KNOWN_AFTER, Notify, Products, activate_product, require_one_windows, snapshot
+from .install import KNOWN_AFTER, Products, activate_product, require_one_windows, snapshot
 from .model import Product, ServiceProcess, windows_candidates
 from .outcome import Outcome
 from .read import read_products, service_process
 from .refusal import NotAppliedError, RefusedError
+from .run import Run
 
 ANY = "any"
 ROLE_CHOICES = (ANY, *(role for role in ROLES if role not in ("evaluation", "unknown")))
@@ -71,19 +72,7 @@ def missing(products: Products, role: str) -> RefusedError:
     )
 
 
-def apply(
-    windows: Windows,
-    clock: Clock,
-    products: Products,
-    *,
-    role: str,
-    accept_low_count: bool,
-    renew: bool,
-    publish: bool,
-    check_mode: bool,
-    confirm_timeout: float,
-    notify: Notify,
-) -> Outcome:
+def apply(run: Run, *, role: str, accept_low_count: bool, renew: bool, publish: bool) -> Outcome:
     """Activate the product when it is not licensed, and restart the service of a new KMS host.
 
     role: "any" for the machine's one Windows product, else one of ROLES.
@@ -93,9 +82,10 @@ def apply(
 
     Raises RefusedError, MethodFailedError (with the licensing code), NotAppliedError.
     """
+    products = read_products(run.windows, run.clock)
     product = choose(products, role)
     if product is None:
-        if not check_mode:
+        if not run.check_mode:
             raise missing(products, role)
         # In check mode an earlier task of the same run may be what brings the key.
         wanted = "this machine's Windows" if role == ANY else f"the {role} product"
@@ -105,11 +95,11 @@ def apply(
         outcome.extra = _extra("would_activate")
         return outcome
     if product.licensed and not renew:
-        return _already(windows, clock, product, publish=publish, check_mode=check_mode, notify=notify)
+        return _already(run, product, publish=publish)
     _check(product, renew)
-    if check_mode:
+    if run.check_mode:
         return _would(product)
-    return _activate(windows, clock, product, accept_low_count=accept_low_count, confirm_timeout=confirm_timeout, notify=notify)
+    return _activate(run, product, accept_low_count=accept_low_count)
 
 
 def _check(product: Product, renew: bool) -> None:
@@ -130,7 +120,7 @@ def _check(product: Product, renew: bool) -> None:
         )
 
 
-def _already(windows: Windows, clock: Clock, product: Product, *, publish: bool, check_mode: bool, notify: Notify) -> Outcome:
+def _already(run: Run, product: Product, *, publish: bool) -> Outcome:
     state = snapshot(product)
     outcome = Outcome(before=state, after=state, message=f"{product.label()} is licensed already.")
     outcome.extra = _extra("already_licensed")
@@ -139,11 +129,11 @@ def _already(windows: Windows, clock: Clock, product: Product, *, publish: bool,
     outcome.changed = True
     outcome.before = {**state, "sppsvc": "running"}
     outcome.after = {**state, "sppsvc": "restarted"}
-    if check_mode:
+    if run.check_mode:
         outcome.would = [RESTART]
         outcome.message += f" Would {RESTART}."
         return outcome
-    _restart(windows, clock, notify)
+    _restart(run)
     outcome.extra["restarted"] = True
     outcome.message += RESTARTED
     return outcome
@@ -167,15 +157,13 @@ def _would(product: Product) -> Outcome:
     return outcome
 
 
-def _activate(
-    windows: Windows, clock: Clock, product: Product, *, accept_low_count: bool, confirm_timeout: float, notify: Notify
-) -> Outcome:
+def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
     before = snapshot(product)
     outcome = Outcome(before=before)
     try:
-        after = _find(activate_product(windows, clock, product, confirm_timeout=confirm_timeout, notify=notify), product)
+        after = _find(activate_product(run, product), product)
     except MethodFailedError as failed:
-        after = _find(read_products(windows, clock), product)
+        after = _find(read_products(run.windows, run.clock), product)
         error = _with_own_reason(failed, after)
         if error.code != COUNT_TOO_LOW or not accept_low_count:
             raise error from None
@@ -197,7 +185,7 @@ def _activate(
     outcome.extra = _extra("activated")
     if after.role == "kms_host" and not product.licensed:
         try:
-            _restart(windows, clock, notify)
+            _restart(run)
         except WindowsError as error:
             error.after(f"{after.label()} is licensed now")
             raise
@@ -238,8 +226,9 @@ def _find(products: Products, product: Product) -> Product:
     )
 
 
-def _restart(windows: Windows, clock: Clock, notify: Notify) -> None:
-    notify("restarting the licensing service (sppsvc)")
+def _restart(run: Run) -> None:
+    windows, clock = run.windows, run.clock
+    run.notify("restarting the licensing service (sppsvc)")
     before = service_process(windows)
     if before.state != STOPPED:
 

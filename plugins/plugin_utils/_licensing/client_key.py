@@ -13,10 +13,7 @@ import typing as t
 
 from .._catalogue.loader import Gvlk, gvlk_by_key, gvlk_for, has_volume_channel
 from .._keys import ProductKey, parse_key
-from .._windows.interface import Windows
-from .clock import Clock
 from .install import (
-    Notify,
     Products,
     install_key,
     predicted,
@@ -28,7 +25,9 @@ from .install import (
 )
 from .model import Machine, Product, primary_product
 from .outcome import Outcome
+from .read import read_machine, read_products
 from .refusal import NotAppliedError, RefusedError
+from .run import Run
 
 ROLE = "kms_client"
 
@@ -113,23 +112,13 @@ def plan(
     return Plan(key, title, current, True)
 
 
-def apply(
-    windows: Windows,
-    clock: Clock,
-    machine: Machine,
-    products: Products,
-    wanted: ProductKey | None,
-    *,
-    convert_from: t.Sequence[str],
-    allow_unlisted_key: bool,
-    check_mode: bool,
-    confirm_timeout: float,
-    notify: Notify,
-) -> Outcome:
+def apply(run: Run, wanted: ProductKey | None, *, convert_from: t.Sequence[str], allow_unlisted_key: bool) -> Outcome:
     """Give the machine its client key when it does not have it.
 
     Raises RefusedError, MethodFailedError (Windows refuses the key), NotAppliedError.
     """
+    machine = read_machine(run.windows, run.clock)
+    products = read_products(run.windows, run.clock)
     decided = plan(machine, products, wanted, convert_from=convert_from, allow_unlisted_key=allow_unlisted_key)
     before = snapshot(decided.current)
     outcome = Outcome(changed=decided.needed, before=before, after=before)
@@ -141,12 +130,12 @@ def apply(
         outcome.extra["converted_from"] = decided.current.role
     instead = f" in place of {decided.current.label()}" if decided.current else ""
     doing = f"the client key of {decided.title} (...{decided.key.last_five}){instead}"
-    if check_mode:
+    if run.check_mode:
         outcome.would = [f"install {doing}"]
         outcome.after = predicted(ROLE, decided.key)
         outcome.message = f"Would install {doing}."
         return outcome
-    after = install_key(windows, clock, decided.key, confirm_timeout=confirm_timeout, notify=notify)
+    after = install_key(run, decided.key)
     installed = primary_product(after)
     if installed is None or installed.role != ROLE:
         convert = f" and convert_from: [{installed.role}]" if installed and installed.role in CONVERTIBLE else ""

@@ -12,10 +12,7 @@ import typing as t
 
 from .._catalogue.loader import gvlk_by_key
 from .._keys import ProductKey
-from .._windows.interface import Windows
-from .clock import Clock
 from .install import (
-    Notify,
     Products,
     install_key,
     predicted,
@@ -28,7 +25,9 @@ from .install import (
 )
 from .model import Machine, Product, primary_product, windows_candidates
 from .outcome import Outcome
+from .read import read_machine, read_products
 from .refusal import NotAppliedError, RefusedError
+from .run import Run
 
 ROLE = "kms_host"
 
@@ -59,7 +58,6 @@ def check_install(
     allow_client_os: bool,
 ) -> Product | None:
     """Return the product whose key would be replaced, or None; raise RefusedError when the key must not go in."""
-    refuse_key(key)
     refuse_evaluation(machine)
     if machine.is_client_os and not allow_client_os:
         raise RefusedError(
@@ -89,21 +87,13 @@ def check_install(
     return current
 
 
-def install(
-    windows: Windows,
-    clock: Clock,
-    machine: Machine,
-    products: Products,
-    key: ProductKey,
-    *,
-    replace: bool,
-    convert_from: t.Sequence[str],
-    allow_client_os: bool,
-    check_mode: bool,
-    confirm_timeout: float,
-    notify: Notify,
-) -> Outcome:
-    """Install the host key when the machine does not have it. Raises RefusedError, MethodFailedError, NotAppliedError."""
+def install(run: Run, key: ProductKey, *, replace: bool, convert_from: t.Sequence[str], allow_client_os: bool) -> Outcome:
+    """Install the host key when the machine does not have it.
+
+    What is wrong with the key itself is refused before, by L(refuse_key). Raises RefusedError, MethodFailedError, NotAppliedError.
+    """
+    machine = read_machine(run.windows, run.clock)
+    products = read_products(run.windows, run.clock)
     # An Office host key stands beside Windows, so the key is looked for in every product.
     there = with_key(products, key, ROLE, "KMS host key")
     if there is not None:
@@ -114,12 +104,12 @@ def install(
     before = snapshot(current)
     outcome = Outcome(changed=True, before=before, after=before, extra={"partial_key": key.last_five})
     instead = f" in place of {current.label()}" if current else ""
-    if check_mode:
+    if run.check_mode:
         outcome.would = [f"install the KMS host key ending in {key.last_five}{instead}"]
         outcome.after = predicted(ROLE, key)
         outcome.message = f"Would install the KMS host key ending in {key.last_five}{instead}."
         return outcome
-    after = install_key(windows, clock, key, confirm_timeout=confirm_timeout, notify=notify)
+    after = install_key(run, key)
     installed = next(p for p in after if p.partial_key == key.last_five)
     if installed.role != ROLE:
         raise NotAppliedError(
@@ -133,20 +123,12 @@ def install(
     return outcome
 
 
-def remove(
-    windows: Windows,
-    clock: Clock,
-    products: Products,
-    key: ProductKey | None,
-    *,
-    check_mode: bool,
-    confirm_timeout: float,
-    notify: Notify,
-) -> Outcome:
+def remove(run: Run, key: ProductKey | None) -> Outcome:
     """Take the Windows host key out where there is one; with C(key) that one, an Office host key too.
 
     Raises RefusedError, MethodFailedError, NotAppliedError.
     """
+    products = read_products(run.windows, run.clock)
     among = windows_candidates(products) if key is None else products
     hosts = [p for p in among if p.role == ROLE and (key is None or p.partial_key == key.last_five)]
     outcome = Outcome(before=snapshot(primary_product(products)))
@@ -159,12 +141,12 @@ def remove(
         raise RefusedError(f"this machine has {len(hosts)} KMS host keys for Windows", "name the one to remove with key")
     outcome.changed = True
     outcome.before = snapshot(hosts[0])
-    if check_mode:
+    if run.check_mode:
         outcome.would = [f"remove the key of {hosts[0].label()}"]
         outcome.after = snapshot(None)
         outcome.message = f"Would remove the key of {hosts[0].label()}."
         return outcome
-    after = uninstall_key(windows, clock, hosts[0], confirm_timeout=confirm_timeout, notify=notify)
+    after = uninstall_key(run, hosts[0])
     outcome.after = snapshot(primary_product(after))
     outcome.message = f"Removed the key of {hosts[0].label()}. Its SRV record stays in DNS until someone removes it."
     return outcome

@@ -14,11 +14,11 @@ import typing as t
 from .._catalogue.loader import is_evaluation
 from .._keys import ProductKey
 from .._windows.errors import LoginRefusedError, OutcomeUnknownError, RedirectedError, WindowsError
-from .._windows.interface import Invoke, Windows
-from .clock import Clock
+from .._windows.interface import Invoke
 from .model import Machine, Product, no_primary_reason, windows_candidates
 from .read import read_products, service_key
 from .refusal import NotAppliedError, RefusedError
+from .run import Run
 
 SERVICE_CLASS = "SoftwareLicensingService"
 PRODUCT_CLASS = "SoftwareLicensingProduct"
@@ -31,13 +31,10 @@ CONVERT_EVALUATION = "convert it first: DISM /Online /Set-Edition:<edition> /Pro
 LOOK_AGAIN_SECONDS = 2.0
 
 Products = tuple[Product, ...]
-Notify = t.Callable[[str], None]
 
 
-def install_key(windows: Windows, clock: Clock, key: ProductKey, *, confirm_timeout: float, notify: Notify) -> Products:
+def install_key(run: Run, key: ProductKey) -> Products:
     """Install a key that the machine does not have yet, and return the products as they are afterwards.
-
-    confirm_timeout: seconds to watch the state when the answer was lost. notify: is told, in words, when the watching starts.
 
     Raises MethodFailedError when Windows refuses the key, NotAppliedError when the state does not show it.
     """
@@ -45,9 +42,9 @@ def install_key(windows: Windows, clock: Clock, key: ProductKey, *, confirm_time
     def installed(products: Products) -> bool:
         return any(p.partial_key == key.last_five for p in products)
 
-    call = Invoke(SERVICE_CLASS, "InstallProductKey", service_key(windows), {"ProductKey": key.text})
+    call = Invoke(SERVICE_CLASS, "InstallProductKey", service_key(run.windows), {"ProductKey": key.text})
     achieved = f"the product key ending in {key.last_five} is in"
-    products = _write_once(windows, clock, call, installed, achieved, confirm_timeout=confirm_timeout, notify=notify)
+    products = _write_once(run, call, installed, achieved)
     if not installed(products):
         raise NotAppliedError(
             f"Windows accepted the product key ending in {key.last_five}, but no product shows it when read back",
@@ -56,7 +53,7 @@ def install_key(windows: Windows, clock: Clock, key: ProductKey, *, confirm_time
     return products
 
 
-def uninstall_key(windows: Windows, clock: Clock, product: Product, *, confirm_timeout: float, notify: Notify) -> Products:
+def uninstall_key(run: Run, product: Product) -> Products:
     """Take the key out of one product, and return the products as they are afterwards.
 
     Raises MethodFailedError when Windows refuses, NotAppliedError when the key is still there.
@@ -67,7 +64,7 @@ def uninstall_key(windows: Windows, clock: Clock, product: Product, *, confirm_t
 
     call = Invoke(PRODUCT_CLASS, "UninstallProductKey", {"ID": product.activation_id})
     achieved = f"the key of {product.label()} is out"
-    products = _write_once(windows, clock, call, gone, achieved, confirm_timeout=confirm_timeout, notify=notify)
+    products = _write_once(run, call, gone, achieved)
     if not gone(products):
         raise NotAppliedError(
             f"Windows answered that it removed the key of {product.label()}, but reading back still shows it",
@@ -76,7 +73,7 @@ def uninstall_key(windows: Windows, clock: Clock, product: Product, *, confirm_t
     return products
 
 
-def activate_product(windows: Windows, clock: Clock, product: Product, *, confirm_timeout: float, notify: Notify) -> Products:
+def activate_product(run: Run, product: Product) -> Products:
     """Ask Windows once to activate a product, and return the products as they are afterwards.
 
     Raises MethodFailedError with the licensing code when the activation fails, NotAppliedError when its answer was lost and the product did not
@@ -91,7 +88,7 @@ def activate_product(windows: Windows, clock: Clock, product: Product, *, confir
 
     call = Invoke(PRODUCT_CLASS, "Activate", {"ID": product.activation_id})
     achieved = f"Windows accepted the activation of {product.label()}"
-    return _write_once(windows, clock, call, renewed, achieved, confirm_timeout=confirm_timeout, notify=notify)
+    return _write_once(run, call, renewed, achieved)
 
 
 def require_one_windows(products: Products) -> Product | None:
@@ -151,47 +148,30 @@ def predicted(channel: str, key: ProductKey) -> dict[str, t.Any]:
     return {"product": KNOWN_AFTER, "channel": channel, "partial_key": key.last_five, "license_status": KNOWN_AFTER}
 
 
-def _write_once(
-    windows: Windows,
-    clock: Clock,
-    call: Invoke,
-    done: t.Callable[[Products], bool],
-    achieved: str,
-    *,
-    confirm_timeout: float,
-    notify: Notify,
-) -> Products:
+def _write_once(run: Run, call: Invoke, done: t.Callable[[Products], bool], achieved: str) -> Products:
     """Make the call, and return the products as they are afterwards. C(achieved) says what the call has done, for an error that comes after it."""
     try:
-        windows.invoke(call)
+        run.windows.invoke(call)
     except OutcomeUnknownError as lost:
-        return _watch(windows, clock, call, lost, done, confirm_timeout, notify)
+        return _watch(run, call, lost, done)
     # A key or an activation can change the whole licensing state, so slmgr.vbs has it worked out anew after each.
     # Whether a lost one of these arrived does not matter: the products, read next, decide.
     try:
         with contextlib.suppress(OutcomeUnknownError):
-            windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(windows)))
-        return read_products(windows, clock)
+            run.windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_key(run.windows)))
+        return read_products(run.windows, run.clock)
     except WindowsError as error:
         error.after(achieved)
         raise
 
 
-def _watch(
-    windows: Windows,
-    clock: Clock,
-    call: Invoke,
-    lost: OutcomeUnknownError,
-    done: t.Callable[[Products], bool],
-    confirm_timeout: float,
-    notify: Notify,
-) -> Products:
-    notify(f"the answer to {call.method} was lost; watching the machine's state for up to {confirm_timeout:g} s")
-    deadline = clock.monotonic() + confirm_timeout
+def _watch(run: Run, call: Invoke, lost: OutcomeUnknownError, done: t.Callable[[Products], bool]) -> Products:
+    run.notify(f"the answer to {call.method} was lost; watching the machine's state for up to {run.confirm_timeout:g} s")
+    deadline = run.clock.monotonic() + run.confirm_timeout
     unread: WindowsError | None = None
     while True:
         try:
-            products = read_products(windows, clock)
+            products = read_products(run.windows, run.clock)
             unread = None
             if done(products):
                 return products
@@ -202,11 +182,11 @@ def _watch(
         except WindowsError as error:
             # The machine may be away for the same reason that the answer was lost: keep looking until the deadline.
             unread = error
-        if clock.monotonic() >= deadline:
+        if run.clock.monotonic() >= deadline:
             break
-        clock.sleep(LOOK_AGAIN_SECONDS)
+        run.clock.sleep(LOOK_AGAIN_SECONDS)
     seen = f"the state could not be read since: {unread.doing}: {unread.seen()}" if unread else "the state is the old one"
     raise NotAppliedError(
-        f"{call.method} was not applied: {lost.seen()}; watched for {confirm_timeout:g} s, and {seen}. It was not sent a second time",
+        f"{call.method} was not applied: {lost.seen()}; watched for {run.confirm_timeout:g} s, and {seen}. It was not sent a second time",
         "run the task again, it compares first",
     )

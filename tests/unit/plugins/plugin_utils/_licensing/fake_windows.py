@@ -10,6 +10,7 @@ import typing as t
 
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.clock import Clock
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.run import Run
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Invoke, Query, Reading, RegistryValue
 
 NOW = datetime.datetime(2026, 11, 24, 8, 0, tzinfo=datetime.UTC)
@@ -26,6 +27,11 @@ class FakeClock:
 
     def _sleep(self, seconds: float) -> None:
         self.elapsed += seconds
+
+
+def run_on(windows: FakeWindows, *, clock: Clock | None = None, check_mode: bool = False, confirm_timeout: float = 60.0) -> Run:
+    """Return what a use case works with, for a machine of this file. Without a clock a fake one that starts at 0."""
+    return Run(windows, clock or FakeClock().clock, check_mode, confirm_timeout, lambda text: None)
 
 
 class FakeWindows:

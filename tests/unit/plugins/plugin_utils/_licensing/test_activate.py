@@ -7,11 +7,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils._licensing import activate, read
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing import activate
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
 
-from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row, run_on
 
 UNLICENSED = {"LicenseStatus": 5, "LicenseStatusReason": 0xC004F056}
 
@@ -44,18 +44,8 @@ def set_service(windows, state, process):
 
 
 def run(windows, *, role="any", accept_low_count=False, renew=False, publish=False, check_mode=False, clock=None):
-    clock = clock or FakeClock().clock
     return activate.apply(
-        windows,
-        clock,
-        read.read_products(windows, clock),
-        role=role,
-        accept_low_count=accept_low_count,
-        renew=renew,
-        publish=publish,
-        check_mode=check_mode,
-        confirm_timeout=60.0,
-        notify=lambda text: None,
+        run_on(windows, clock=clock, check_mode=check_mode), role=role, accept_low_count=accept_low_count, renew=renew, publish=publish
     )
 
 

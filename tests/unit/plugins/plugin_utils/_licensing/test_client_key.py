@@ -15,7 +15,7 @@ from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors imp
     WindowsError,
 )
 
-from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, client_os_row, os_row, product_row
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, client_os_row, os_row, product_row, run_on
 
 PRO_GVLK = "W269N-WFGWX-YVC9B-4J6C9-T83GX"
 UNLISTED = "LABUN-LISTE-DKEY0-OOOOO-0A1Z5"
@@ -32,18 +32,11 @@ def put(windows, role="kms_client", **changes):
 
 
 def run(windows, *, wanted=None, convert_from=(), allow_unlisted_key=False, check_mode=False, confirm_timeout=60.0):
-    clock = FakeClock().clock
     return client_key.apply(
-        windows,
-        clock,
-        read.read_machine(windows, clock),
-        read.read_products(windows, clock),
+        run_on(windows, check_mode=check_mode, confirm_timeout=confirm_timeout),
         parse_key(wanted) if wanted else None,
         convert_from=convert_from,
         allow_unlisted_key=allow_unlisted_key,
-        check_mode=check_mode,
-        confirm_timeout=confirm_timeout,
-        notify=lambda text: None,
     )
 
 
@@ -237,7 +230,7 @@ def test_a_lost_answer_whose_effect_shows_late_is_changed():
     from ansible_collections.activation.kms.plugins.plugin_utils._licensing.install import install_key
 
     slow = Clock(clock.clock.now, clock.clock.monotonic, wait)
-    products = install_key(windows, slow, parse_key("WX4NM-KYWYW-QJJR4-XV3QB-6VM33"), confirm_timeout=60.0, notify=lambda text: None)
+    products = install_key(run_on(windows, clock=slow), parse_key("WX4NM-KYWYW-QJJR4-XV3QB-6VM33"))
     assert products[0].partial_key == "6VM33"
     assert 10 < clock.elapsed < 20
 

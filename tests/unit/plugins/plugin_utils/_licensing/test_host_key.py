@@ -6,10 +6,10 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._keys import parse_key
-from ansible_collections.activation.kms.plugins.plugin_utils._licensing import host_key, read
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing import host_key
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
 
-from tests.unit.plugins.plugin_utils._licensing.fake_windows import OFFICE, FakeClock, FakeWindows, client_os_row, os_row, product_row
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import OFFICE, FakeWindows, client_os_row, os_row, product_row, run_on
 
 HOST_KEY = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
 GVLK = "WX4NM-KYWYW-QJJR4-XV3QB-6VM33"
@@ -29,28 +29,13 @@ def machine(*rows, os=None, edition="ServerDatacenter"):
 
 
 def install(windows, key=HOST_KEY, *, replace=False, convert_from=(), allow_client_os=False, check_mode=False):
-    clock = FakeClock().clock
     return host_key.install(
-        windows,
-        clock,
-        read.read_machine(windows, clock),
-        read.read_products(windows, clock),
-        parse_key(key),
-        replace=replace,
-        convert_from=convert_from,
-        allow_client_os=allow_client_os,
-        check_mode=check_mode,
-        confirm_timeout=60.0,
-        notify=lambda text: None,
+        run_on(windows, check_mode=check_mode), parse_key(key), replace=replace, convert_from=convert_from, allow_client_os=allow_client_os
     )
 
 
 def remove(windows, key=None, *, check_mode=False):
-    clock = FakeClock().clock
-    found = read.read_products(windows, clock)
-    return host_key.remove(
-        windows, clock, found, parse_key(key) if key else None, check_mode=check_mode, confirm_timeout=60.0, notify=lambda text: None
-    )
+    return host_key.remove(run_on(windows, check_mode=check_mode), parse_key(key) if key else None)
 
 
 def test_a_host_key_goes_in_place_of_the_public_client_key_without_asking():
@@ -92,7 +77,7 @@ def test_a_client_key_is_refused_by_its_name():
     with pytest.raises(
         RefusedError, match=r"ending in 6VM33 is the public KMS client key \(GVLK\) of Windows Server 2022 Datacenter, not a KMS host key"
     ):
-        install(machine(), GVLK)
+        host_key.refuse_key(parse_key(GVLK))
 
 
 def test_a_client_windows_is_refused():
