@@ -37,8 +37,8 @@ class Cim:
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def query(self, namespace: str, text: str) -> Result:
-        """Answer a WQL query."""
+    def query(self, namespace: str, text: str, *, with_keys: bool = False) -> Result:
+        """Answer a WQL query. C(with_keys): the rows have the key columns, too, even where the query does not name them."""
         space = self._namespace(namespace)
         query = wql.parse(text)
         known, provider = self._class(space, query.cim_class)
@@ -51,7 +51,9 @@ class Cim:
         plan = wql.plan(query, self._machine.windows.build)
         if (interrupted := self._interruption(provider)) is not None:
             raise provider_error(interrupted.code)
-        names = plan.columns if plan.columns is not None else self._all_columns(known)
+        names = list(plan.columns) if plan.columns is not None else self._all_columns(known)
+        if with_keys:
+            names += [key for key in known.keys if key not in names]
         with self._answering(provider):
             rows = [
                 {name: instance.get(name) for name in names} for instance in provider.instances(self._machine) if plan.matches(instance.get)

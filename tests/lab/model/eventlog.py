@@ -41,6 +41,21 @@ _MESSAGES = {
 _QUALIFIERS = {8198: ERROR, 8200: ERROR, 8208: ERROR, 8229: WARNING}
 """All the others are informational, the failure to publish (12293) and failed requests too (the same table of messages)."""
 
+_LEVELS = {INFORMATION: 4, WARNING: 3, ERROR: 2}
+"""Level of an event (Microsoft: Learn, Get-WinEvent, Level: Error 2, Warning 3, Informational 4)."""
+
+_WITHOUT_LEVEL = frozenset({902, 903, 1007, 1013})
+"""These have Level 0, so that a filter by Level misses them (raw records of a Windows 7: Yamato-Security/hayabusa-sample-evtx, many-events-application)."""
+
+MAXIMUM_BYTES = 20 * 1024 * 1024
+"""Size that a log may grow to (published outputs of Get-EventLog -List: 20,480 KiB for Application, System and Key Management Service)."""
+
+_HEADER_BYTES, _CHUNK_BYTES = 4096, 65536
+"""A log's file is a header and whole chunks (libyal/libevtx: Windows XML Event Log (EVTX) format); an empty one has one chunk, 69632 bytes."""
+
+_RECORDS_PER_CHUNK = 100
+"""Records in one chunk; it depends on their length (inferred)."""
+
 MAX_RECORDS = 20000
 """Records a log keeps before the oldest go; Windows bounds the file's size instead (inferred)."""
 
@@ -64,6 +79,11 @@ class Event:
         return self.qualifiers * 65536 + self.event_id
 
     @property
+    def level(self) -> int:
+        """Level in the event's System part."""
+        return 0 if self.event_id in _WITHOUT_LEVEL else _LEVELS[self.qualifiers]
+
+    @property
     def event_type(self) -> int:
         """Win32_NTLogEvent.EventType."""
         return _EVENT_TYPES[self.qualifiers][0]
@@ -72,6 +92,24 @@ class Event:
     def type_word(self) -> str:
         """Win32_NTLogEvent.Type."""
         return _EVENT_TYPES[self.qualifiers][1]
+
+
+@dataclasses.dataclass(frozen=True)
+class LogFacts:
+    """What Windows says of a log itself.
+
+    C(mode): Circular, where old records go, or Retain, where new ones do not come in; C(oldest): a record's number, 0 without any.
+    """
+
+    name: str
+    enabled: bool
+    mode: str
+    full: bool
+    maximum_bytes: int
+    file_bytes: int
+    records: int
+    oldest: int
+    last_write: datetime.datetime | None
 
 
 class EventLogs:
@@ -102,6 +140,23 @@ class EventLogs:
         """Iterate over the records, the newest of each log first (seen with Win32_NTLogEvent by networkoptix/nx_system_tests)."""
         for name in (log,) if log else self._logs:
             yield from reversed(self._logs[name])
+
+    def facts(self, log: str) -> LogFacts:
+        """Return what Windows says of a log. Classic logs cannot be switched off (from memory: wevtutil refuses it for them)."""
+        records = self._logs[log]
+        chunks = max(1, -(-len(records) // _RECORDS_PER_CHUNK))
+        full = log in self.full
+        return LogFacts(
+            log,
+            enabled=True,
+            mode="Retain" if full else "Circular",
+            full=full,
+            maximum_bytes=MAXIMUM_BYTES,
+            file_bytes=MAXIMUM_BYTES if full else _HEADER_BYTES + chunks * _CHUNK_BYTES,
+            records=len(records),
+            oldest=records[0].record if records else 0,
+            last_write=records[-1].written if records else None,
+        )
 
     def count(self, log: str) -> int:
         """Return how many records a log holds."""

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The log of every request that reached a machine."""
+"""The log of every request that reached a machine, by WS-Management or from a PowerShell process on it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,19 @@ KEPT = 200_000
 
 @dataclasses.dataclass
 class Call:
-    """One HTTP request. Times are seconds since the epoch; sizes are bytes of HTTP, head and body, before TLS.
+    """One HTTP request, or one question of a cmdlet; C(via) says which: wsman or powershell.
 
-    C(status) is None when the connection was cut without an answer. C(fault) is the WS-Management code of a fault.
-    C(mischief) names the fault on demand that was applied.
+    Times are seconds since the epoch; sizes are bytes of HTTP, head and body, before TLS; of a cmdlet's question, those of its line.
+
+    C(status) is None when the connection was cut without an answer; for a cmdlet, None when its process was killed, 500 where it fails and 200 otherwise.
+    C(fault) is the WS-Management code of a fault, for a cmdlet the HRESULT. C(mischief) names the fault on demand that was applied.
     """
 
     machine: str
     connection: int
     time: float
     scheme: str
+    via: str = "wsman"
     operation: str | None = None
     cim_class: str | None = None
     method: str | None = None

@@ -6,7 +6,8 @@
     {"machine": "kms01",                 a machine's name, or "*"
      "on": {"operation": "Invoke",       Enumerate Pull Release Get Invoke Create Delete Command Send Receive Signal, or "*" (the default)
             "method": "Activate",        left out: any
-            "class": "Soft..."},         left out: any
+            "class": "Soft...",          left out: any
+            "via": "powershell"},        wsman (HTTP) or powershell (a cmdlet of a process on the machine); left out: either
      "do": "cut_after",                  a name of ACTIONS
      "with": {...},                      its parameters; those left out have the defaults of ACTIONS
      "times": 1,                         how many requests it meets; null: until it is removed
@@ -26,6 +27,14 @@ from .soap.cim import Description
 OPERATIONS = frozenset(
     {"*", "Enumerate", "Pull", "Release", "Get", "Put", "Invoke", "Create", "Delete", "Command", "Send", "Receive", "Signal"}
 )
+
+BRIDGE_OPERATIONS = frozenset({"Events", "EventLogs", "Resolve", "Registry"})
+"""What the cmdlets of a PowerShell process ask for besides Enumerate, Get and Invoke."""
+
+VIA = frozenset({"wsman", "powershell"})
+
+BRIDGE_ACTIONS = frozenset({"fault", "hang", "cut_before", "cut_after"})
+"""What can be done to a cmdlet; cut_before and cut_after kill its process. The other actions are about HTTP and leave cmdlets alone."""
 
 ACTIONS: dict[str, dict[str, t.Any]] = {
     # instead of an answer; nothing is executed
@@ -104,13 +113,16 @@ class Mischief:
     parameters: dict[str, t.Any]
     left: int | None
     skip: int
+    via: str | None = None
     number: int = 0
     met: int = 0
 
-    def matches(self, machine: str, call: Description) -> bool:
+    def matches(self, machine: str, call: Description, via: str) -> bool:
         """Return whether the specification is about this request."""
         return (
             self.machine in ("*", machine)
+            and self.via in (None, via)
+            and (via == "wsman" or self.action in BRIDGE_ACTIONS)
             and self.operation in ("*", call.operation)
             and (self.method is None or self.method == call.method)
             and (self.cim_class is None or self.cim_class.lower() == (call.cim_class or "").lower())
@@ -123,10 +135,15 @@ def parse(specification: t.Any, machines: t.Collection[str]) -> Mischief:
     machine = spec.get("machine", "*")
     if machine != "*" and machine not in machines:
         raise MischiefError(f"there is no machine {machine!r}")
-    on = _object(spec.get("on", {}), "'on'", {"operation", "method", "class"})
+    on = _object(spec.get("on", {}), "'on'", {"operation", "method", "class", "via"})
     operation = on.get("operation", "*")
-    if operation not in OPERATIONS:
-        raise MischiefError(f"unknown operation {operation!r}; known: {', '.join(sorted(OPERATIONS))}")
+    if operation not in OPERATIONS | BRIDGE_OPERATIONS:
+        raise MischiefError(f"unknown operation {operation!r}; known: {', '.join(sorted(OPERATIONS | BRIDGE_OPERATIONS))}")
+    via = on.get("via")
+    if via is not None and via not in VIA:
+        raise MischiefError(f"'via' is one of {', '.join(sorted(VIA))}")
+    if via == "powershell" and spec.get("do") not in BRIDGE_ACTIONS:
+        raise MischiefError(f"a cmdlet can only have {', '.join(sorted(BRIDGE_ACTIONS))}")
     action = spec.get("do")
     if action not in ACTIONS:
         raise MischiefError(f"unknown fault {action!r}; known: {', '.join(ACTIONS)}")
@@ -147,7 +164,7 @@ def parse(specification: t.Any, machines: t.Collection[str]) -> Mischief:
         raise MischiefError("'times' is a number from 1, or null")
     if not isinstance(skip, int) or isinstance(skip, bool) or skip < 0:
         raise MischiefError("'skip' is a number from 0")
-    return Mischief(machine, operation, on.get("method"), on.get("class"), action, parameters, times, skip)
+    return Mischief(machine, operation, on.get("method"), on.get("class"), action, parameters, times, skip, via)
 
 
 def _object(value: t.Any, what: str, allowed: set[str]) -> dict[str, t.Any]:
@@ -180,11 +197,11 @@ class MischiefTable:
         with self._lock:
             self._all.clear()
 
-    def take(self, machine: str, call: Description) -> Mischief | None:
-        """Return the specification to apply to this request, and count it."""
+    def take(self, machine: str, call: Description, via: str = "wsman") -> Mischief | None:
+        """Return the specification to apply to this request, and count it. C(via) is the way it came."""
         with self._lock:
             for mischief in self._all:
-                if mischief.left == 0 or not mischief.matches(machine, call):
+                if mischief.left == 0 or not mischief.matches(machine, call, via):
                     continue
                 if mischief.skip:
                     mischief.skip -= 1

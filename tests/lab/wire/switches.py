@@ -9,6 +9,7 @@ In a row of C(machines):
     authentication: [ntlm]          by which of authentication.METHODS one may log in; the inventory uses the first
     allow_unencrypted: false        over HTTP it takes sealed messages only
     provider_fault_form: text       how faults of WMI providers look (soap/faults.py, provider_fault)
+    cmdlet_error_form: error_code   how the CIM cmdlets show an HRESULT of a provider (bridge/cim_errors.py)
 In C(estate):
     zones: [other.example]          domains the name servers have besides those of the machines
 """
@@ -26,6 +27,7 @@ from tests.lab.model import estate_file
 from tests.lab.model.estate import Estate, EstateError, build_estate
 
 from .authentication import METHODS
+from .bridge.cim_errors import FORMS as CMDLET_FORMS
 from .soap.faults import PROVIDER_FORMS
 
 _CERTIFICATES = ("right_name", "wrong_name", "expired")
@@ -38,6 +40,7 @@ class Switches:
     https: bool = False
     certificate: str = "right_name"
     provider_fault_form: str = PROVIDER_FORMS[0]
+    cmdlet_error_form: str = CMDLET_FORMS[0]
     authentication: tuple[str, ...] = ("basic", "ntlm")
     allow_unencrypted: bool = True
 
@@ -92,10 +95,13 @@ def _take(row: dict[str, t.Any], place: str) -> Switches:
     form = row.pop("provider_fault_form", PROVIDER_FORMS[0])
     if form not in PROVIDER_FORMS:
         raise EstateError(f"{place}.provider_fault_form: one of {', '.join(PROVIDER_FORMS)}")
+    shown = row.pop("cmdlet_error_form", CMDLET_FORMS[0])
+    if shown not in CMDLET_FORMS:
+        raise EstateError(f"{place}.cmdlet_error_form: one of {', '.join(CMDLET_FORMS)}")
     methods = row.pop("authentication", list(Switches.authentication))
     if not isinstance(methods, list) or not methods or not set(methods) <= set(METHODS):
         raise EstateError(f"{place}.authentication: a list of {', '.join(METHODS)}, the one for the inventory first")
     unencrypted = row.pop("allow_unencrypted", True)
     if not isinstance(unencrypted, bool):
         raise EstateError(f"{place}.allow_unencrypted: true or false")
-    return Switches(https, certificate, form, authentication=tuple(methods), allow_unencrypted=unencrypted)
+    return Switches(https, certificate, form, shown, authentication=tuple(methods), allow_unencrypted=unencrypted)

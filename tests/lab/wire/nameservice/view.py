@@ -14,9 +14,11 @@ import dns.query
 import dns.rcode
 import dns.rdatatype
 import dns.resolver
+import dns.rrset
 import dns.update
 
 from tests.lab.model.dns import NAME_ERROR, NO_RECORDS, DnsError
+from tests.lab.model.resolver import Record
 
 # Windows error codes for DNS are 9000 + rcode, as HRESULT 0x80070000 + code (Microsoft: Learn, System Error Codes 9000-11999).
 _FACILITY_WIN32 = 0x80070000
@@ -49,6 +51,29 @@ class LabDns:
         full = name if "." in name.rstrip(".") else f"{name}.{self._domain}"
         return sorted(rdata.address for rdata in self._resolve(full, "A"))
 
+    def records(self, name: str, kind: str) -> list[Record]:
+        """Return every record of the answer for a whole name.
+
+        Where the name has no record of that type, the zone's SOA record comes back from the authority section, as Windows gives it (published outputs of
+        Resolve-DnsName). Raises DnsError, NO_RECORDS where the answer has not even that.
+        """
+        response = self._response(name, kind)
+        sections = (("Answer", response.answer), ("Authority", response.authority), ("Additional", response.additional))
+        found = [
+            record
+            for section, rrsets in sections
+            for rrset in rrsets
+            for rdata in rrset
+            if (record := _record(section, rrset, rdata)) is not None
+        ]
+        if not found:
+            raise DnsError(NO_RECORDS)
+        return found
+
+    def only(self, server: str) -> LabDns:
+        """Return a view that asks one server alone."""
+        return LabDns([server], self._port, self._domain, self._timeout)
+
     def publish_srv(self, domain: str, priority: int, weight: int, port: int, target: str, address: str) -> None:
         """Add the host's SRV and address records by dynamic update (RFC 2136), at the first server that answers."""
         update = dns.update.UpdateMessage(domain)
@@ -72,6 +97,13 @@ class LabDns:
         raise DnsError(code)
 
     def _resolve(self, name: str, kind: str) -> list[t.Any]:
+        response = self._response(name, kind)
+        found = [rdata for rrset in response.answer if rrset.rdtype == dns.rdatatype.from_text(kind) for rdata in rrset]
+        if not found:
+            raise DnsError(NO_RECORDS)
+        return found
+
+    def _response(self, name: str, kind: str) -> dns.message.Message:
         if not self._servers:
             raise DnsError(NO_SERVERS)
         try:
@@ -90,12 +122,46 @@ class LabDns:
                 continue
             if rcode == dns.rcode.NXDOMAIN:
                 raise DnsError(NAME_ERROR)
-            found = [rdata for rrset in response.answer if rrset.rdtype == dns.rdatatype.from_text(kind) for rdata in rrset]
-            if not found:
-                raise DnsError(NO_RECORDS)
-            return found
+            return response
         raise DnsError(code)
 
 
 def _code(rcode: dns.rcode.Rcode) -> int:
     return _FACILITY_WIN32 + _DNS_ERROR_RESPONSE_CODES_BASE + int(rcode)
+
+
+def _record(section: str, rrset: dns.rrset.RRset, rdata: t.Any) -> Record | None:
+    """Return a record with the fields that Resolve-DnsName gives for its type; None for a type that the lab's name servers do not have."""
+    name = _text(rrset.name)
+    kind = dns.rdatatype.to_text(rrset.rdtype)
+    data: dict[str, int | str | list[str]]
+    match kind:
+        case "A":
+            data = {"IPAddress": rdata.address, "IP4Address": rdata.address, "Address": rdata.address}
+        case "AAAA":
+            data = {"IPAddress": rdata.address, "IP6Address": rdata.address, "Address": rdata.address}
+        case "SRV":
+            data = {"NameTarget": _text(rdata.target), "Priority": rdata.priority, "Weight": rdata.weight, "Port": rdata.port}
+        case "CNAME" | "PTR" | "NS":
+            data = {"NameHost": _text(rdata.target), "Server": _text(rdata.target)}
+        case "TXT":
+            texts = [part.decode("utf-8", errors="replace") for part in rdata.strings]
+            data = {"Strings": texts, "Text": texts}
+        case "SOA":
+            data = {
+                "PrimaryServer": _text(rdata.mname),
+                "NameAdministrator": _text(rdata.rname),
+                "Administrator": _text(rdata.rname),
+                "SerialNumber": rdata.serial,
+                "TimeToZoneRefresh": rdata.refresh,
+                "TimeToZoneFailureRetry": rdata.retry,
+                "TimeToExpiration": rdata.expire,
+                "DefaultTTL": rdata.minimum,
+            }
+        case _:
+            return None
+    return Record(section, name, kind, rrset.ttl, len(rdata.to_wire()), data)
+
+
+def _text(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True)
