@@ -16,6 +16,8 @@ from .output import Output, Stream
 
 # .NET's Process.Kill, and so Stop-Process, ends a process by TerminateProcess with -1 (dotnet/runtime, Process.Windows.cs).
 KILLED = -1
+# Seconds to wait for a slot; a client waits for the end of a command as long as it takes.
+PATIENCE = 60.0
 _CHUNK = 65536
 
 
@@ -23,19 +25,20 @@ class Slots:
     """Lets so many engines run at once, and makes the others wait their turn.
 
     The simulated machines share the processors of one real one. Twenty PowerShells at once take the same time together as twenty in turn, but each of
-    them takes all of it, which is longer than a client waits for one answer. C(patience) is in seconds: who has waited so long runs all the same, so that
-    commands whose clients have gone cannot keep the others from running.
+    them takes all of it, which is longer than a client waits for one answer. Who waits for a slot is to its client a command that has not said anything yet.
     """
 
-    def __init__(self, count: int | None = None, patience: float = 10.0) -> None:
+    def __init__(self, count: int | None = None) -> None:
         self._semaphore = asyncio.Semaphore(count or max(4, 2 * len(os.sched_getaffinity(0))))
-        self._patience = patience
 
     @contextlib.asynccontextmanager
-    async def one(self) -> t.AsyncIterator[None]:
-        """Hold a slot for the length of the with statement."""
+    async def one(self, patience: float) -> t.AsyncIterator[None]:
+        """Hold a slot for the length of the with statement.
+
+        C(patience) is in seconds: who has waited so long runs all the same, so that commands whose clients have gone cannot keep the others from running.
+        """
         try:
-            await asyncio.wait_for(self._semaphore.acquire(), self._patience)
+            await asyncio.wait_for(self._semaphore.acquire(), patience)
             held = True
         except TimeoutError:
             held = False
@@ -50,13 +53,20 @@ class Process:
     """One process with a group of its own. Its output goes to C(output); a process that is killed ends with KILLED."""
 
     def __init__(
-        self, arguments: t.Sequence[str], environment: t.Mapping[str, str], folder: pathlib.Path, slots: Slots, output: Output
+        self,
+        arguments: t.Sequence[str],
+        environment: t.Mapping[str, str],
+        folder: pathlib.Path,
+        slots: Slots,
+        output: Output,
+        patience: float,
     ) -> None:
         self.output = output
         self._arguments = arguments
         self._environment = environment
         self._folder = folder
         self._slots = slots
+        self._patience = patience
         self._input: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._process: asyncio.subprocess.Process | None = None
         self._life = asyncio.create_task(self._live())
@@ -91,7 +101,7 @@ class Process:
                 os.killpg(self._process.pid, number)
 
     async def _live(self) -> None:
-        async with self._slots.one():
+        async with self._slots.one(self._patience):
             try:
                 process = self._process = await asyncio.create_subprocess_exec(
                     *self._arguments,

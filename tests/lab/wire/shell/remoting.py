@@ -32,6 +32,8 @@ _LOG = logging.getLogger(__name__)
 
 POOL = uuid.UUID(int=0)
 _ANSWER_SECONDS = 60.0
+# A client waits for its pool at once: pypsrp's default is 20 s for the operation and 30 s for the connection.
+_PATIENCE = 10.0
 # MS-PSRP 2.2.1 and 2.2.4: a fragment's ids, flags and length; a message's destination and type.
 _FRAGMENT = struct.Struct(">QQBI")
 _START = 1
@@ -126,7 +128,7 @@ class Server:
 
     async def start(self, workplace: Workplace, arguments: t.Sequence[str], variables: t.Mapping[str, str]) -> None:
         """Start the process. Raises NoEngineError."""
-        self._process = await workplace.powershell(arguments, variables, _Packets(self._packet, self._ended))
+        self._process = await workplace.powershell(arguments, variables, _Packets(self._packet, self._ended), _PATIENCE)
 
     def kill(self) -> None:
         """End the process and all that it started."""

@@ -56,10 +56,12 @@ class Programs:
                 self._found = found
             return self._found
 
-    def start(self, arguments: t.Sequence[str], environment: t.Mapping[str, str], folder: pathlib.Path, output: Output) -> Process:
-        """Start a program as soon as there is a slot for it."""
+    def start(
+        self, arguments: t.Sequence[str], environment: t.Mapping[str, str], folder: pathlib.Path, output: Output, patience: float
+    ) -> Process:
+        """Start a program as soon as there is a slot for it, and after so many seconds at the latest."""
         self._running = {process for process in self._running if process.output.exit_code is None}
-        process = Process(arguments, environment, folder, self.slots, output)
+        process = Process(arguments, environment, folder, self.slots, output, patience)
         self._running.add(process)
         return process
 
@@ -100,10 +102,15 @@ class Workplace:
             **self._extra(),
         }
 
-    async def powershell(self, arguments: t.Sequence[str], variables: t.Mapping[str, str], output: Output) -> Process:
-        """Start the engine. Raises NoEngineError."""
+    async def prepare(self) -> pathlib.Path:
+        """See to it that the engine and the folders are there, and return the folder to start a program in. Raises NoEngineError."""
         await self.programs.engine()
         for folder in (self._work, self._home, self._tmp):
             folder.mkdir(parents=True, exist_ok=True)
+        return self._work
+
+    async def powershell(self, arguments: t.Sequence[str], variables: t.Mapping[str, str], output: Output, patience: float) -> Process:
+        """Start the engine, C(patience) seconds later at the latest. Raises NoEngineError."""
+        folder = await self.prepare()
         program = str(self.programs.bin / "powershell")
-        return self.programs.start([program, *arguments], self.environment() | dict(variables), self._work, output)
+        return self.programs.start([program, *arguments], self.environment() | dict(variables), folder, output, patience)

@@ -20,7 +20,7 @@ from xml.etree import ElementTree
 from tests.lab.wire.shell import command_line
 from tests.lab.wire.shell.bootstrap import DatesStayTexts
 from tests.lab.wire.shell.output import STREAMS, Output
-from tests.lab.wire.shell.process import Process
+from tests.lab.wire.shell.process import PATIENCE, Process
 from tests.lab.wire.shell.workplace import NoEngineError, Workplace
 
 from . import faults, names
@@ -207,7 +207,7 @@ class ShellResource(Shells):
             try:
                 if self._workplace is None:
                     raise NoEngineError("this shell has none")
-                process = await self._workplace.powershell(meant.arguments, variables, output)
+                process = await self._workplace.powershell(meant.arguments, variables, output, PATIENCE)
             except NoEngineError as error:
                 output.write("stderr", _NOT_RECOGNISED.format(command).encode() + f"(the lab has no PowerShell: {error})\r\n".encode())
                 output.finish(1)

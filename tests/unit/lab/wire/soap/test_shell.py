@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests.lab.engine import Engine
+from tests.lab.wire.shell.process import Slots
 from tests.lab.wire.shell.workplace import Programs, Workplace
 from tests.lab.wire.soap import faults, names
 from tests.lab.wire.soap.envelope import read, write
@@ -269,10 +270,11 @@ def test_what_does_not_fit_is_refused(tmp_path: pathlib.Path) -> None:
     in_shell(tmp_path, conversation, engine=False)
 
 
-def test_engines_wait_their_turn_but_not_for_ever(tmp_path: pathlib.Path) -> None:
+def test_engines_wait_their_turn_but_not_for_ever(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.lab.wire.soap.shell.PATIENCE", 0.5)
+
     async def conversation(client: Client) -> None:
-        programs = client.resource._workplace.programs  # type: ignore[union-attr]
-        programs.slots = type(programs.slots)(count=1, patience=0.5)
+        client.resource._workplace.programs.slots = Slots(count=1)  # type: ignore[union-attr]
         first, second = await client.run("powershell", "sleep"), await client.run("powershell", "sleep")
         assert (await client.receive(first))["stdout"] == b"asleep\n"
         with pytest.raises(faults.WsmanFault):
