@@ -110,6 +110,10 @@ class LabClient:
         """Change switches of a machine and return what machine() returns."""
         return self._ask("POST", f"/machines/{urllib.parse.quote(name)}", switches)
 
+    def workplace(self, name: str) -> Json:
+        """Return where a machine's programs run, C({"folder": ..., "environment": {...}}): to start one on it without WinRM."""
+        return self._ask("GET", "/workplace?" + urllib.parse.urlencode({"machine": name}))
+
     # Calls
 
     def calls(self, machine: str | None = None, after: int = 0) -> list[Json]:
@@ -131,12 +135,14 @@ class LabClient:
         operation: str = "*",
         method: str | None = None,
         cim_class: str | None = None,
+        via: str | None = None,
         times: int | None = 1,
         skip: int = 0,
         **parameters: t.Any,
     ) -> int:
         """Have requests answered wrongly and return the fault's number; names and parameters are in tests/lab/README.md."""
         on = {"operation": operation} | ({"method": method} if method else {}) | ({"class": cim_class} if cim_class else {})
+        on |= {"via": via} if via else {}
         body = {"machine": machine, "on": on, "do": do, "with": parameters, "times": times, "skip": skip}
         return int(self._ask("POST", "/faults", body)["number"])
 

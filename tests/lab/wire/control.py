@@ -43,6 +43,7 @@ class Control:
         self._routes: dict[tuple[str, str], t.Callable[[Json, dict[str, str]], t.Awaitable[Json]]] = {
             ("GET", "/status"): self._status,
             ("GET", "/machines"): self._machines,
+            ("GET", "/workplace"): self._workplace,
             ("GET", "/calls"): self._calls,
             ("POST", "/calls/reset"): self._reset_calls,
             ("GET", "/faults"): self._faults,
@@ -114,6 +115,12 @@ class Control:
             raise NotFoundError(f"there is no machine {name!r}")
         await self._lab.change_machine(name, body)
         return await self._machine(name)
+
+    async def _workplace(self, _body: Json, query: dict[str, str]) -> Json:
+        name = query.get("machine", "")
+        if name not in self._lab.estate.machines:
+            raise NotFoundError(f"there is no machine {name!r}")
+        return await self._lab.workplace(name)
 
     async def _calls(self, _body: Json, query: dict[str, str]) -> Json:
         after = query.get("after", "0")

@@ -23,6 +23,8 @@ from tests.lab.model.machine import Machine
 
 from . import switches
 from .authentication import Account, Logins, Policy, Security, ntlm_user_file
+from .bridge import Bridge
+from .bridge.cim_errors import FORMS as CMDLET_FORMS
 from .calls import CallLog
 from .certificates import Certificates
 from .control import BadRequestError, Control
@@ -35,7 +37,7 @@ from .nameservice.builtin import BuiltinEngine
 from .nameservice.content import Content, content_of
 from .nameservice.view import LabDns
 from .network import CONTROL_PORT, DNS_PORT, HTTP_PORT, HTTPS_PORT, Sockets, reserve
-from .shell.workplace import Programs, Workplace
+from .shell.workplace import NoEngineError, Programs, Workplace
 from .soap.cim import CimResource
 from .soap.endpoint import Endpoint
 from .soap.faults import PROVIDER_FORMS
@@ -80,14 +82,17 @@ class Lab:
         self._servers: list[HttpServer] = []
         self._kms: dict[str, KmsEndpoint] = {}
         self._programs = Programs(directory.path)
+        self._workplaces: dict[str, Workplace] = {}
         self._shells: dict[str, tuple[Shells, ...]] = {}
         self._logins = {name: Logins() for name in self._switches}
         self._kdc: Kdc | None = None
         self._provider_fault_form: dict[str, str] = {}
+        self._cmdlet_error_form = {name: one.cmdlet_error_form for name, one in self._switches.items()}
         self._workers = concurrent.futures.ThreadPoolExecutor(_WORKERS, thread_name_prefix="model")
         self._following: dict[str, asyncio.Task[None]] = {}
         self._sockets: Sockets | None = None
         self.names: BuiltinEngine | BindEngine
+        self.bridge: Bridge
         self.addresses: dict[str, str] = {}
 
     # Life -----------------------------------------------------------------------------------------------------------------------
@@ -123,6 +128,16 @@ class Lab:
         await self.names.start()
         view = LabDns(list(servers.values()), dns_port, self.estate.domain)
         await self._in_worker(self.estate.bind, view, self.addresses.__getitem__)
+        self.bridge = Bridge(
+            self.estate.machines,
+            lambda server: (view if server is None else view.only(server)).records,
+            self._cmdlet_error_form.__getitem__,
+            self.mischief,
+            self.calls,
+            self._workers,
+            self._settle,
+        )
+        await self.bridge.start()
         await self._prepare_logins()
         certificates = Certificates()
         for name in self.estate.machines:
@@ -164,7 +179,9 @@ class Lab:
         address = self.addresses[name]
         self._provider_fault_form[name] = self._switches[name].provider_fault_form
         url = f"http://{machine.fqdn}:{HTTP_PORT}/wsman"
-        workplace = Workplace(self._programs, self.directory.path / "machines" / name)
+        workplace = self._workplaces[name] = Workplace(
+            self._programs, self.directory.path / "machines" / name, lambda: self.bridge.environment(name)
+        )
         shell, powershell = ShellResource(url, workplace), PowerShellResource(url, workplace, machine.name, machine.credentials.username)
         self._shells[name] = (shell, powershell)
         cim = CimResource(machine.cim, lambda: self._provider_fault_form[name])
@@ -177,9 +194,7 @@ class Lab:
         def security(scheme: str) -> Security:
             return Security(account, policy, self._logins[name], scheme, certificate if scheme == "https" else None)
 
-        service = WinrmService(
-            name, endpoint, security, self.mischief, self.calls, self._workers, lambda: self._settle(name)
-        )
+        service = WinrmService(name, endpoint, security, self.mischief, self.calls, self._workers, lambda: self._settle(name))
         self._kms[name] = KmsEndpoint(address)
         loop = asyncio.get_running_loop()
         # The model calls back from its worker threads.
@@ -197,6 +212,8 @@ class Lab:
         self.directory.lab_json.unlink(missing_ok=True)
         await asyncio.gather(*(server.close() for server in self._servers), *(endpoint.listen_on(None) for endpoint in self._kms.values()))
         await self._programs.close()
+        if hasattr(self, "bridge"):
+            await self.bridge.close()
         if hasattr(self, "names"):
             await self.names.close()
         if self._kdc is not None:
@@ -237,12 +254,17 @@ class Lab:
         return await asyncio.get_running_loop().run_in_executor(self._workers, function, *arguments)
 
     async def change_machine(self, name: str, changes: dict[str, t.Any]) -> None:
-        """Change switches of a machine: provider_fault_form is the wire's, the others are the model's. Raises BadRequestError."""
+        """Change switches of a machine: provider_fault_form and cmdlet_error_form are the wire's, the others are the model's. Raises BadRequestError."""
         if "provider_fault_form" in changes:
             form = changes.pop("provider_fault_form")
             if form not in PROVIDER_FORMS:
                 raise BadRequestError(f"'provider_fault_form' is one of {', '.join(PROVIDER_FORMS)}")
             self._provider_fault_form[name] = form
+        if "cmdlet_error_form" in changes:
+            shown = changes.pop("cmdlet_error_form")
+            if shown not in CMDLET_FORMS:
+                raise BadRequestError(f"'cmdlet_error_form' is one of {', '.join(CMDLET_FORMS)}")
+            self._cmdlet_error_form[name] = shown
         if changes:
             try:
                 await self._in_worker(estate_file.change, self.estate.machines[name], changes)
@@ -254,6 +276,14 @@ class Lab:
         """Move the estate's clock forward."""
         await self._in_worker(self.estate.advance, seconds)
         await asyncio.gather(*(self._follow(name) for name in self.estate.machines))
+
+    async def workplace(self, name: str) -> dict[str, t.Any]:
+        """Return where a machine's programs run, for who starts one on it without WinRM. Raises BadRequestError without an engine."""
+        try:
+            folder = await self._workplaces[name].prepare()
+        except NoEngineError as error:
+            raise BadRequestError(f"there is no PowerShell: {error}") from None
+        return {"folder": str(folder), "environment": self._workplaces[name].environment()}
 
     def machine_row(self, name: str) -> dict[str, t.Any]:
         """Return what the wire knows of a machine."""
@@ -270,6 +300,7 @@ class Lab:
             "open_shells": sum(shells.open_shells for shells in self._shells[name]),
             "refused_logins": self._logins[name].refused,
             "provider_fault_form": self._provider_fault_form[name],
+            "cmdlet_error_form": self._cmdlet_error_form[name],
         }
 
     # Description ----------------------------------------------------------------------------------------------------------------
