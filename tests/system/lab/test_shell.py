@@ -17,19 +17,12 @@ import pytest
 
 from tests.lab.client import LabClient, running_lab
 from tests.system.ansible_runs import Json, Lab
+from tests.system.connections import PSRP
 
 pytestmark = pytest.mark.powershell
 
 LIBRARY = {"ANSIBLE_LIBRARY": str(pathlib.Path(__file__).with_name("library"))}
-CONNECTIONS: dict[str, Json] = {
-    "winrm": {},
-    "psrp": {
-        "ansible_connection": "psrp",
-        "ansible_psrp_auth": "basic",
-        "ansible_psrp_protocol": "http",
-        "ansible_psrp_message_encryption": "never",
-    },
-}
+CONNECTIONS: dict[str, Json] = {"winrm": {}, "psrp": PSRP}
 TEXT = "äß 日本 € 😀 'quoted' \"twice\" \\ $env:PATH"
 VARIABLES = "(Get-ChildItem env:).Name -join ' '"
 ENCODE = "[Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes('äß 日本 € 😀'))"
@@ -83,7 +76,7 @@ def test_a_powershell_that_dies_fails_its_task(ansible: Lab) -> None:
     assert (died.status, died.result.get("rc")) == ("failed", -1)
 
     ansible.client.fault("kill_process", "pc01", operation="Send")
-    run = ansible.tasks("pc01", [{"lab_echo": {"text": "x"}}], extra=CONNECTIONS["psrp"], env=LIBRARY).fail()
+    run = ansible.tasks("pc01", [{"lab_echo": {"text": "x"}}], extra=PSRP, env=LIBRARY).fail()
     assert "The WSMan provider host process did not return a proper response." in run.output
     assert ansible.client.machine("pc01")["machine"]["open_shells"] == 0
 
