@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ..plugin_utils._action import KmsAction, Options
+from ..plugin_utils._action import CONFIRM_OPTIONS, KmsAction, Options
 from ..plugin_utils._licensing import firewall
 from ..plugin_utils._licensing.read import read_listening_port
 from ..plugin_utils._windows.errors import UnreachableError, WindowsError
@@ -17,14 +17,17 @@ from ..plugin_utils._windows.interface import Windows
 class ActionModule(KmsAction):
     """Switch the firewall exception of a KMS host."""
 
-    SPEC: t.ClassVar[dict[str, t.Any]] = {"state": {"type": "str", "choices": ["disabled", "enabled"], "default": "enabled"}}
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        **CONFIRM_OPTIONS,
+        "state": {"type": "str", "choices": ["disabled", "enabled"], "default": "enabled"},
+    }
 
     def use_case(self, options: Options) -> dict[str, t.Any]:
         """Enable or disable the built-in rules."""
-        windows = self.windows()
+        run = self.begin(options)
         enabled = options["state"] == "enabled"
-        port = self._listening_port(windows) if enabled else None
-        outcome = firewall.set_exception(windows, enabled=enabled, listening_port=port, check_mode=self.check_mode)
+        port = self._listening_port(run.windows) if enabled else None
+        outcome = firewall.set_exception(run, enabled=enabled, listening_port=port)
         return self.changes(outcome)
 
     def _listening_port(self, windows: Windows) -> int | None:

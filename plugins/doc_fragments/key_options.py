@@ -7,7 +7,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """How a key may travel, and how long a lost answer is looked for."""
+    """How a key may travel."""
 
     DOCUMENTATION = r"""
 options:
@@ -17,12 +17,6 @@ options:
       - Connections to the controller itself (loopback) and Microsoft's public client keys need no permission.
     type: bool
     default: false
-  confirm_timeout:
-    description:
-      - Seconds, V(0) to V(600), to watch the machine's state when the answer to a change was lost.
-      - The change is never sent a second time. When the state shows it in that time the task is changed, else it fails.
-    type: int
-    default: 60
 notes:
   - Ansible itself prints what is given with C(-e) or C(-a), and the items of a loop. Keep keys in vaulted variables, and in a loop
     over machines or products loop over the names of those variables, or set C(no_log) on the task.

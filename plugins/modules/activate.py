@@ -16,6 +16,7 @@ extends_documentation_fragment:
   - activation.kms.attributes
   - activation.kms.attributes.changes
   - activation.kms.attributes.windows_action
+  - activation.kms.confirm_options
   - activation.kms.windows
 attributes:
   idempotent:
@@ -29,11 +30,6 @@ options:
         after other machines have asked succeeds.
     type: bool
     default: false
-  confirm_timeout:
-    description:
-      - Seconds, V(0) to V(600), to watch the machine's state when the answer to the activation was lost.
-    type: int
-    default: 60
   publish:
     description:
       - Restart the licensing service of a KMS host although it was licensed before, so that it publishes its SRV record.

@@ -16,6 +16,7 @@ extends_documentation_fragment:
   - activation.kms.attributes
   - activation.kms.attributes.changes
   - activation.kms.attributes.windows_action
+  - activation.kms.confirm_options
   - activation.kms.key_options
   - activation.kms.windows
 options:

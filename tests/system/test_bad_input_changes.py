@@ -36,7 +36,6 @@ ONE_LOOK = {"confirm_timeout": 0}
 TWO_LOOKS = {"confirm_timeout": 1}
 
 WAITED = "watched for … s, and the state is the old one. It was not sent a second time. Next: run the task again, it compares first."
-NOT_SHOWN = "reading it back shows no change. It was not sent a second time. Next: run the task again, it compares first."
 LOST_CALL = "the connection was lost (…); the call was sent and may have been carried out; "
 WEB_PAGE = "the answer is a web page, not a WS-Management message; "
 
@@ -89,7 +88,7 @@ CHANGES = {
         (),
         ("firewall",),
         "The KMS firewall exception was enabled.",
-        "the firewall rule SPPSVC-In-TCP was not enabled: {}" + NOT_SHOWN,
+        "the firewall rule SPPSVC-In-TCP was not enabled: {}" + WAITED,
     ),
     "Disable": Change(
         "firewall_exception",
@@ -98,7 +97,7 @@ CHANGES = {
         (),
         ("firewall",),
         "The KMS firewall exception was disabled.",
-        "the firewall rule SPPSVC-In-TCP was not disabled: {}" + NOT_SHOWN,
+        "the firewall rule SPPSVC-In-TCP was not disabled: {}" + WAITED,
     ),
 }
 AFTER_IT = {
@@ -133,7 +132,7 @@ def lost(method: str, how: str) -> Case:
         promise,
         _with_own_key(change.machine, promise),
         change.module,
-        change.options | ({} if change.module == "firewall_exception" else TWO_LOOKS),
+        change.options | TWO_LOOKS,
         faults=({"method": method, **AFTER_IT[how]},),
         status=OK,
         says=change.done,
@@ -152,7 +151,7 @@ def undone(method: str, how: str) -> Case:
         promise,
         _with_own_key(change.machine, promise),
         change.module,
-        change.options | ({} if change.module == "firewall_exception" else looks),
+        change.options | looks,
         faults=({"method": method, **fault},),
         says=change.undone.format(words),
         error={"next_step": "run the task again, it compares first"},
@@ -170,6 +169,8 @@ LOST = [lost(method, how) for method in CHANGES for how in AFTER_IT]
 UNDONE = [undone(method, how) for method in CHANGES for how in BEFORE_IT]
 
 PRODUCTS = {"operation": "Enumerate", "cim_class": "SoftwareLicensingProduct"}
+RULES = {"operation": "Enumerate", "cim_class": "MSFT_NetFirewallRule"}
+SERVICE = {"operation": "Enumerate", "cim_class": "Win32_Service"}
 AWAY = [
     Case(
         "a machine that is away for a moment after the key was sent",
@@ -182,6 +183,42 @@ AWAY = [
         says="Installed the client key of Windows 10 / Windows 11 Enterprise (...2YT43).",
         changed=True,
         writes=(INSTALL,),
+        differs=("products",),
+    ),
+    Case(
+        "a machine that is away for a moment after a firewall rule was switched",
+        SERVER,
+        "firewall_exception",
+        TWO_LOOKS,
+        faults=({"method": "Enable", "do": "cut_after"}, {**RULES, "do": "cut_before", "skip": 1, "times": 2}),
+        status=OK,
+        says=CHANGES["Enable"].done,
+        changed=True,
+        writes=("Enable",),
+        differs=("firewall",),
+    ),
+    Case(
+        "a machine that stays away after a firewall rule was switched",
+        SERVER,
+        "firewall_exception",
+        ONE_LOOK,
+        faults=({**RULES, "do": "cut_before", "skip": 1, "times": None},),
+        status=UNREACHABLE,
+        says="the firewall rule SPPSVC-In-TCP was enabled; then reading MSFT_NetFirewallRule: the connection was lost (…). "
+        "Next: check the network and the WinRM service of the machine, then run the task again.",
+        changed=True,
+        writes=("Enable",),
+        differs=("firewall",),
+    ),
+    Case(
+        "a machine that is away for a moment after its licensing service was stopped",
+        {**HOST, "key": own_host_key("away")},
+        "activate",
+        faults=({"method": "StopService", "do": "cut_after"}, {**SERVICE, "do": "cut_before", "skip": 1, "times": 2}),
+        status=OK,
+        says=CHANGES[ACTIVATE].done,
+        changed=True,
+        writes=(ACTIVATE, REFRESH, "StopService", "StartService"),
         differs=("products",),
     ),
     Case(

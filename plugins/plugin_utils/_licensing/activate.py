@@ -11,15 +11,15 @@ from __future__ import annotations
 import typing as t
 
 from .._catalogue.loader import ROLES
-from .._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
-from .._windows.interface import Invoke, Windows
-from .clock import Clock
-from .install import KNOWN_AFTER, Products, activate_product, require_one_windows, snapshot
-from .model import Product, ServiceProcess, windows_candidates
-from .outcome import Outcome
-from .read import read_products, service_process
-from .refusal import NotAppliedError, RefusedError
+from .._windows.errors import MethodFailedError, WindowsError
+from .._windows.interface import Invoke
+from .model import Product, Products, windows_candidates
+from .outcome import KNOWN_AFTER, Outcome, snapshot
+from .read import PRODUCT_CLASS, read_products, service_key
+from .refusal import LOOK_AT_SPP_LOG, NotAppliedError, RefusedError, require_one_windows
 from .run import Run
+from .service import refresh, restart
+from .write import Write, write_once
 
 ANY = "any"
 ROLE_CHOICES = (ANY, *(role for role in ROLES if role not in ("evaluation", "unknown")))
@@ -38,11 +38,6 @@ TOKEN_ONLY = "token"
 
 RESTART = "restart the licensing service (sppsvc), so that the host publishes its SRV record"
 RESTARTED = " The licensing service was restarted, so that the host publishes its SRV record."
-
-SPPSVC = {"Name": "sppsvc"}
-STOPPED, STOPPING, RUNNING, STARTING = "stopped", "stop pending", "running", "start pending"
-SERVICE_WAIT_SECONDS = 60.0
-SERVICE_LOOK_SECONDS = 1.0
 
 KEY_MODULE = {"kms_host": "activation.kms.host_key", "kms_client": "activation.kms.client_key"}
 
@@ -133,7 +128,7 @@ def _already(run: Run, product: Product, *, publish: bool) -> Outcome:
         outcome.would = [RESTART]
         outcome.message += f" Would {RESTART}."
         return outcome
-    _restart(run)
+    restart(run)
     outcome.extra["restarted"] = True
     outcome.message += RESTARTED
     return outcome
@@ -161,7 +156,7 @@ def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
     before = snapshot(product)
     outcome = Outcome(before=before)
     try:
-        after = _find(activate_product(run, product), product)
+        after = _find(_ask_once(run, product), product)
     except MethodFailedError as failed:
         after = _find(read_products(run.windows, run.clock), product)
         error = _with_own_reason(failed, after)
@@ -177,7 +172,7 @@ def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
         why = f": {after.reason.code} {after.reason.symbol or ''} {after.reason.meaning or ''}".rstrip() if after.reason else ""
         raise NotAppliedError(
             f"Windows accepted the activation of {after.label()}, but reading it back shows {after.license_status_word}{why}",
-            "look at the Application log of the machine for events of Microsoft-Windows-Security-SPP",
+            LOOK_AT_SPP_LOG,
         )
     outcome.changed = True
     outcome.after = snapshot(after)
@@ -185,13 +180,39 @@ def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
     outcome.extra = _extra("activated")
     if after.role == "kms_host" and not product.licensed:
         try:
-            _restart(run)
+            restart(run)
         except WindowsError as error:
             error.after(f"{after.label()} is licensed now")
             raise
         outcome.extra["restarted"] = True
         outcome.message += RESTARTED
     return outcome
+
+
+def _ask_once(run: Run, product: Product) -> Products:
+    """Ask Windows once to activate a product, and return the products as they are afterwards.
+
+    Raises MethodFailedError with the licensing code when the activation fails, NotAppliedError when its answer was lost and the product did not
+    become licensed, or, where it was licensed before, did not get new validity.
+    """
+
+    def renewed(products: Products) -> bool:
+        for p in products:
+            if p.activation_id == product.activation_id:
+                return p.licensed and (not product.licensed or (p.grace_minutes or 0) > (product.grace_minutes or 0))
+        return False
+
+    return write_once(
+        run,
+        Write(
+            Invoke(PRODUCT_CLASS, "Activate", {"ID": product.activation_id}),
+            achieved=f"Windows accepted the activation of {product.label()}",
+            undone="Activate was not applied",
+        ),
+        read=lambda: read_products(run.windows, run.clock),
+        done=renewed,
+        then=lambda: refresh(run, service_key(run.windows)),
+    )
 
 
 def _with_own_reason(failed: MethodFailedError, after: Product) -> MethodFailedError:
@@ -224,60 +245,3 @@ def _find(products: Products, product: Product) -> Product:
         f"{product.label()} is gone: no product has its activation id any more. Something else changes this machine's key at the same time",
         "find out what else manages the key of this machine, then run the task again",
     )
-
-
-def _restart(run: Run) -> None:
-    windows, clock = run.windows, run.clock
-    run.notify("restarting the licensing service (sppsvc)")
-    before = service_process(windows)
-    if before.state != STOPPED:
-
-        def stopped(now: ServiceProcess) -> bool:
-            # Whatever asks for licensing data starts the service, so that it may run again before it was seen to stand still.
-            return now.state == STOPPED or now.started_since(before)
-
-        _tell_service(windows, "StopService", lambda now: stopped(now) or now.state == STOPPING)
-        if _await_service(windows, clock, STOPPED, stopped).started_since(before):
-            _await_service(windows, clock, RUNNING, _runs)
-            return
-    _start(windows, clock)
-
-
-def _start(windows: Windows, clock: Clock) -> None:
-    lost = _tell_service(windows, "StartService", lambda now: now.state in (RUNNING, STARTING))
-    if lost and service_process(windows).state == STOPPED:
-        # Read anew, and surely not started: a KMS host must not be left standing still for a lost message.
-        _tell_service(windows, "StartService", lambda now: now.state in (RUNNING, STARTING))
-    _await_service(windows, clock, RUNNING, _runs)
-
-
-def _runs(now: ServiceProcess) -> bool:
-    return now.state == RUNNING
-
-
-def _tell_service(windows: Windows, method: str, obeyed: t.Callable[[ServiceProcess], bool]) -> bool:
-    """Call the method once; return True when its answer was lost. C(obeyed) tells by the service whether an error does not matter."""
-    try:
-        windows.invoke(Invoke("Win32_Service", method, SPPSVC))
-    except OutcomeUnknownError:
-        return True  # the state, read next, decides
-    except MethodFailedError:
-        # The service starts on demand and stops by itself, so Windows may have been first. The state decides.
-        if not obeyed(service_process(windows)):
-            raise
-    return False
-
-
-def _await_service(windows: Windows, clock: Clock, wanted: str, reached: t.Callable[[ServiceProcess], bool]) -> ServiceProcess:
-    deadline = clock.monotonic() + SERVICE_WAIT_SECONDS
-    while True:
-        now = service_process(windows)
-        if reached(now):
-            return now
-        if clock.monotonic() >= deadline:
-            raise WindowsError(
-                f"waiting for the licensing service (sppsvc) to be {wanted}",
-                f"it is {now.state} after {SERVICE_WAIT_SECONDS:g} s",
-                next_step="look at the System log of the machine for events of the Service Control Manager",
-            )
-        clock.sleep(SERVICE_LOOK_SECONDS)

@@ -13,20 +13,18 @@ import typing as t
 
 from .._catalogue.loader import Gvlk, gvlk_by_key, gvlk_for, has_volume_channel
 from .._keys import ProductKey, parse_key
-from .install import (
-    Products,
-    install_key,
-    predicted,
+from .install import install_key
+from .model import Machine, Product, Products, primary_product
+from .outcome import Outcome, predicted, snapshot
+from .read import read_machine, read_products
+from .refusal import (
+    NotAppliedError,
+    RefusedError,
     refuse_evaluation,
     refuse_evaluation_product,
     require_one_windows,
-    snapshot,
     with_key,
 )
-from .model import Machine, Product, primary_product
-from .outcome import Outcome
-from .read import read_machine, read_products
-from .refusal import NotAppliedError, RefusedError
 from .run import Run
 
 ROLE = "kms_client"

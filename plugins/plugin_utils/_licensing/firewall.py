@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .._windows.errors import OutcomeUnknownError
 from .._windows.interface import Invoke, Query, RegistryValue, Row, Windows
 from .model import DEFAULT_PORT, FirewallRule
 from .outcome import Outcome
 from .refusal import NotAppliedError, RefusedError
+from .run import Run
+from .write import Write, write_once
 
 RULE_CLASS = "MSFT_NetFirewallRule"
 RULE_COLUMNS = (
@@ -55,14 +56,14 @@ def read_rules(windows: Windows) -> tuple[FirewallRule, ...]:
     return tuple(sorted((_rule(row) for row in rows), key=lambda rule: rule.name))
 
 
-def set_exception(windows: Windows, *, enabled: bool, listening_port: int | None, check_mode: bool) -> Outcome:
+def set_exception(run: Run, *, enabled: bool, listening_port: int | None) -> Outcome:
     """Switch the KMS exception on or off, read it back, and report.
 
     listening_port: the port the machine's KMS host listens on, 1 to 65535, or None when that is not known; the built-in rules are for 1688 only.
 
     Raises RefusedError when the machine has no such rule, NotAppliedError when a rule's state does not show what was asked for.
     """
-    before = read_rules(windows)
+    before = read_rules(run.windows)
     if not before:
         raise RefusedError(
             f"this machine has no firewall rule named {' or '.join(RULE_NAMES)}; Windows brings it along, so it was deleted here",
@@ -71,29 +72,17 @@ def set_exception(windows: Windows, *, enabled: bool, listening_port: int | None
     word = "enable" if enabled else "disable"
     to_change = [rule for rule in before if rule.enabled is not enabled]
     outcome = Outcome(before=_state(before), after=_state(before), changed=bool(to_change))
-    outcome.warnings = _warnings(windows, before, listening_port) if enabled else []
+    outcome.warnings = _warnings(run.windows, before, listening_port) if enabled else []
     if not to_change:
         outcome.message = f"The KMS firewall exception is {word}d already."
-    elif check_mode:
+    elif run.check_mode:
         outcome.would = [f"{word} the firewall rule {rule.name}" for rule in to_change]
         outcome.after = {**outcome.before, **{rule.name: word + "d" for rule in to_change}}
         outcome.message = f"Would {word} the KMS firewall exception."
     else:
-        lost = None
-        for rule in to_change:
-            try:
-                windows.invoke(Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=rule.keys))
-            except OutcomeUnknownError as error:
-                # The rules, read next, decide; the call is not sent again.
-                lost = error
-        after = read_rules(windows)
+        after = _switch(run, to_change, enabled, word)
         outcome.after = _state(after)
         undone = [rule.name for rule in after if rule.enabled is not enabled]
-        if undone and lost:
-            raise NotAppliedError(
-                f"the firewall rule {' and '.join(undone)} was not {word}d: {lost.seen()}; reading it back shows no change. It was not sent a second time",
-                "run the task again, it compares first",
-            )
         if undone:
             raise NotAppliedError(
                 f"the machine answered that it would {word} the firewall rule {' and '.join(undone)}, but reading it back shows no change",
@@ -103,6 +92,19 @@ def set_exception(windows: Windows, *, enabled: bool, listening_port: int | None
         outcome.message = f"The KMS firewall exception was {word}d."
     outcome.extra["rules"] = [{**rule.facts(), "enabled": enabled} for rule in before]
     return outcome
+
+
+def _switch(run: Run, rules: t.Sequence[FirewallRule], enabled: bool, word: str) -> tuple[FirewallRule, ...]:
+    """Switch each rule once, and return all of them as they are afterwards."""
+    writes = [
+        Write(
+            Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=rule.keys),
+            achieved=f"the firewall rule {rule.name} was {word}d",
+            undone=f"the firewall rule {rule.name} was not {word}d",
+        )
+        for rule in rules
+    ]
+    return write_once(run, *writes, read=lambda: read_rules(run.windows), done=lambda found: all(rule.enabled is enabled for rule in found))
 
 
 def _warnings(windows: Windows, rules: tuple[FirewallRule, ...], listening_port: int | None) -> list[str]:

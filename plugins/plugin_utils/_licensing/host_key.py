@@ -12,21 +12,18 @@ import typing as t
 
 from .._catalogue.loader import gvlk_by_key
 from .._keys import ProductKey
-from .install import (
-    Products,
-    install_key,
-    predicted,
+from .install import install_key, uninstall_key
+from .model import Machine, Product, Products, primary_product, windows_candidates
+from .outcome import Outcome, predicted, snapshot
+from .read import read_machine, read_products
+from .refusal import (
+    NotAppliedError,
+    RefusedError,
     refuse_evaluation,
     refuse_evaluation_product,
     require_one_windows,
-    snapshot,
-    uninstall_key,
     with_key,
 )
-from .model import Machine, Product, primary_product, windows_candidates
-from .outcome import Outcome
-from .read import read_machine, read_products
-from .refusal import NotAppliedError, RefusedError
 from .run import Run
 
 ROLE = "kms_host"

@@ -80,22 +80,6 @@ class LookupDomain:
 
 
 @dataclasses.dataclass(frozen=True)
-class ServiceProcess:
-    """The licensing service at one moment.
-
-    state:       what it is doing, in lower case as Windows words it (running, stopped, start pending ...), or missing when there is no such service.
-    process_id:  its process; 0 when it has none, None when that is not known.
-    """
-
-    state: str
-    process_id: int | None
-
-    def started_since(self, before: ServiceProcess) -> bool:
-        """Tell whether it was started after C(before), by the process that it has now: it may never have been seen to stand still."""
-        return bool(self.process_id) and bool(before.process_id) and self.process_id != before.process_id
-
-
-@dataclasses.dataclass(frozen=True)
 class Service:
     """The software licensing service (sppsvc) and its machine-wide KMS client settings. Intervals are minutes."""
 
@@ -176,6 +160,10 @@ class Product:
     def label(self) -> str:
         """Return the product in a few words for a message: name, channel, last five characters of its key."""
         return f"{self.name or self.activation_id} ({self.role}, key ...{self.partial_key})"
+
+
+Products = tuple[Product, ...]
+"""The keyed products of one machine."""
 
 
 def windows_candidates(products: t.Iterable[Product]) -> tuple[Product, ...]:

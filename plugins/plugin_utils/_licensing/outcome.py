@@ -11,6 +11,12 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
+from .._keys import ProductKey
+from .model import Product
+
+KNOWN_AFTER = "(known after the change)"
+"""What a diff of check mode says of a value that only Windows can decide."""
+
 
 @dataclasses.dataclass
 class Outcome:
@@ -27,3 +33,20 @@ class Outcome:
     def result(self) -> dict[str, t.Any]:
         """Return the outcome as a module result; the diff is added by the action, when it is wanted."""
         return {"changed": self.changed, "msg": self.message, "would": self.would, **self.extra}
+
+
+def snapshot(product: Product | None) -> dict[str, t.Any]:
+    """Return what a diff shows of a machine's Windows product."""
+    if product is None:
+        return {"product": None, "channel": None, "partial_key": None, "license_status": None}
+    return {
+        "product": product.name,
+        "channel": product.role,
+        "partial_key": product.partial_key,
+        "license_status": product.license_status_word,
+    }
+
+
+def predicted(channel: str, key: ProductKey) -> dict[str, t.Any]:
+    """Return what a diff shows in check mode of the product that a key would bring."""
+    return {"product": KNOWN_AFTER, "channel": channel, "partial_key": key.last_five, "license_status": KNOWN_AFTER}

@@ -34,7 +34,6 @@ from .model import (
     Reason,
     Requests,
     Service,
-    ServiceProcess,
     explain_count,
     timestamp,
 )
@@ -125,10 +124,10 @@ MACHINE_READS: tuple[ReadOperation, ...] = (
     RegistryValue(TCPIP, "Domain"),
 )
 
-PRODUCT_QUERY = Query("SoftwareLicensingProduct", PRODUCT_COLUMNS, "PartialProductKey IS NOT NULL")
+PRODUCT_CLASS = "SoftwareLicensingProduct"
+PRODUCT_QUERY = Query(PRODUCT_CLASS, PRODUCT_COLUMNS, "PartialProductKey IS NOT NULL")
 SERVICE_QUERY = Query("SoftwareLicensingService", SERVICE_COLUMNS)
 SPPSVC_QUERY = Query("Win32_Service", ("Name", "State", "StartMode"), "Name = 'sppsvc'")
-SPPSVC_PROCESS_QUERY = Query("Win32_Service", ("Name", "State", "ProcessId"), "Name = 'sppsvc'")
 APPLICATION_KMS_NAME = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServiceName")
 APPLICATION_KMS_PORT = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServicePort")
 
@@ -191,14 +190,6 @@ def service_key(windows: Windows) -> dict[str, str]:
     """Return the key by which SoftwareLicensingService is addressed: its Version (slmgr.vbs reads it first, too)."""
     row = _one(windows.read((Query("SoftwareLicensingService", ("Version",)),))[0].get(), "SoftwareLicensingService")
     return {"Version": str(row["Version"])}
-
-
-def service_process(windows: Windows) -> ServiceProcess:
-    """Return what sppsvc is doing now, and in which process."""
-    rows = windows.read((SPPSVC_PROCESS_QUERY,))[0].get()
-    if not rows:
-        return ServiceProcess("missing", None)
-    return ServiceProcess(str(rows[0]["State"]).lower(), t.cast("int | None", rows[0]["ProcessId"]))
 
 
 def _host_name(windows: Windows, readings: list[Reading], problems: list[str]) -> str | None:

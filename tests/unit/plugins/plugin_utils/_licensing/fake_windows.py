@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 
@@ -69,6 +70,17 @@ class FakeWindows:
         assert call.method in self.methods, f"nobody expected {call.cim_class}.{call.method}"
         self.methods[call.method](call)
         return {}
+
+    def back_after(self, seconds: float) -> Clock:
+        """Return a fake clock on which every error of a read is over after some seconds."""
+        fake = FakeClock()
+
+        def sleep(pause: float) -> None:
+            fake.clock.sleep(pause)
+            if fake.elapsed >= seconds:
+                self.errors.clear()
+
+        return dataclasses.replace(fake.clock, sleep=sleep)
 
     def _read(self, operation: t.Any) -> Reading:
         self.reads.append(operation)

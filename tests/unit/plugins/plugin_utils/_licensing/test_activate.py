@@ -9,7 +9,13 @@ import dataclasses
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import activate
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, WindowsError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import (
+    LoginRefusedError,
+    MethodFailedError,
+    OutcomeUnknownError,
+    UnreachableError,
+    WindowsError,
+)
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row, run_on
 
@@ -258,6 +264,76 @@ def test_a_host_is_not_left_stopped_when_the_order_to_start_it_was_lost():
     windows.methods["StartService"] = lost_once
     assert run(windows, role="kms_host", publish=True).extra["restarted"]
     assert windows.written() == ["StopService", "StartService", "StartService"]
+
+
+def away():
+    return UnreachableError("reading Win32_Service", "the connection was lost", next_step="check the network")
+
+
+def stop_and_go_away(windows, *, lost):
+    stop = windows.methods["StopService"]
+
+    def method(call):
+        stop(call)
+        windows.errors["Win32_Service"] = away()
+        if lost:
+            raise OutcomeUnknownError("calling StopService", "the connection was lost")
+
+    windows.methods["StopService"] = method
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_host_that_was_told_to_stop_is_started_when_the_machine_is_back(lost):
+    windows = machine(product_row("kms_host"))
+    stop_and_go_away(windows, lost=lost)
+    assert run(windows, role="kms_host", publish=True, clock=windows.back_after(30)).extra["restarted"]
+    assert windows.written() == ["StopService", "StartService"]
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_host_that_may_have_been_left_stopped_is_said_to_be(lost):
+    windows = machine(product_row("kms_host"))
+    stop_and_go_away(windows, lost=lost)
+    with pytest.raises(UnreachableError) as caught:
+        run(windows, role="kms_host", publish=True)
+    assert str(caught.value) == (
+        "the licensing service (sppsvc) was told to stop; then reading Win32_Service: the connection was lost. Next: check the network; "
+        "then see that the service sppsvc runs on this machine: a KMS host whose service stands still answers no client."
+    )
+
+
+def test_an_order_to_start_that_could_not_be_sent_is_given_again():
+    windows = machine(product_row("kms_host"))
+    start = windows.methods["StartService"]
+
+    def unsent_once(call):
+        windows.methods["StartService"] = start
+        windows.errors["Win32_Service"] = away()
+        raise UnreachableError("calling StartService", "connection refused")
+
+    windows.methods["StartService"] = unsent_once
+    assert run(windows, role="kms_host", publish=True, clock=windows.back_after(5)).extra["restarted"]
+    assert windows.written() == ["StopService", "StartService", "StartService"]
+
+
+def test_a_login_refused_in_the_middle_of_a_restart_is_not_tried_again_and_says_that_the_service_may_stand_still():
+    windows = machine(product_row("kms_host"))
+    refused = LoginRefusedError("calling StartService", "the machine refused the login (HTTP 401)")
+
+    def refuse(call):
+        raise refused
+
+    windows.methods["StartService"] = refuse
+    with pytest.raises(LoginRefusedError, match=r"was told to stop; then calling StartService: .* Next: see that the service sppsvc runs"):
+        run(windows, role="kms_host", publish=True)
+    assert windows.written() == ["StopService", "StartService"]
+
+
+def test_a_start_that_fails_says_that_the_service_was_stopped():
+    windows = machine(product_row("kms_host"))
+    windows.methods["StartService"] = fail_with(14)
+    with pytest.raises(MethodFailedError, match=r"^the licensing service \(sppsvc\) was stopped; then calling"):
+        run(windows, role="kms_host", publish=True)
 
 
 def test_a_service_that_does_not_stop_is_an_error_with_its_state():

@@ -7,9 +7,9 @@ from __future__ import annotations
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import OutcomeUnknownError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, UnreachableError
 
-from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeWindows, rule_row
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeWindows, rule_row, run_on
 
 
 def machine(*rows, **registry):
@@ -27,8 +27,8 @@ def machine(*rows, **registry):
     return windows
 
 
-def run(windows, enabled=True, *, listening_port=1688, check_mode=False):
-    return firewall.set_exception(windows, enabled=enabled, listening_port=listening_port, check_mode=check_mode)
+def run(windows, enabled=True, *, listening_port=1688, check_mode=False, clock=None):
+    return firewall.set_exception(run_on(windows, check_mode=check_mode, clock=clock), enabled=enabled, listening_port=listening_port)
 
 
 def no_scope(**changes):
@@ -107,10 +107,77 @@ def test_a_lost_answer_with_the_old_state_is_a_failure_and_not_sent_twice():
     windows = machine(rule_row())
     lose(windows, applied=False)
     with pytest.raises(
-        NotAppliedError, match=r"SPPSVC-In-TCP was not enabled: the connection was closed.*not sent a second time\. Next: run the task"
+        NotAppliedError,
+        match=r"SPPSVC-In-TCP was not enabled: the connection was closed.*the state is the old one.*not sent a second time\. Next: run the task",
     ):
         run(windows)
     assert windows.written() == ["Enable"]
+
+
+def away():
+    return UnreachableError("reading MSFT_NetFirewallRule", "the connection was lost")
+
+
+def away_after(windows, *, lost):
+    """Have the machine gone right after the call that enables a rule; C(lost): its answer was lost with it."""
+    enable = windows.methods["Enable"]
+
+    def method(call):
+        enable(call)
+        windows.errors["MSFT_NetFirewallRule"] = away()
+        if lost:
+            raise OutcomeUnknownError("calling Enable", "the connection was closed before the answer")
+
+    windows.methods["Enable"] = method
+
+
+def test_a_machine_that_is_away_for_a_moment_after_a_lost_answer_is_waited_for():
+    windows = machine(rule_row(), no_scope())
+    away_after(windows, lost=True)
+    clock = windows.back_after(10)
+    assert set(run(windows, clock=clock).after.values()) == {"enabled"}
+    assert clock.monotonic() == 10
+    assert windows.written() == ["Enable", "Enable"]
+
+
+def test_a_machine_that_stays_away_after_a_lost_answer_is_a_failure_that_says_what_was_sent():
+    windows = machine(rule_row())
+    away_after(windows, lost=True)
+    with pytest.raises(
+        NotAppliedError,
+        match=r"was not enabled: the connection was closed.*watched for 60 s, and the state could not be read since: reading MSFT",
+    ):
+        run(windows)
+
+
+def test_a_read_that_fails_after_a_rule_was_switched_says_so():
+    windows = machine(rule_row())
+    away_after(windows, lost=False)
+    with pytest.raises(
+        UnreachableError, match=r"^the firewall rule SPPSVC-In-TCP was enabled; then reading MSFT_NetFirewallRule: the conn"
+    ):
+        run(windows)
+
+
+def test_a_call_that_fails_after_another_says_what_became_of_that_one():
+    for answer, words in (
+        (lambda: None, "the firewall rule SPPSVC-In-TCP was enabled"),
+        (lose_it, "the answer to Enable was lost"),
+    ):
+        windows = machine(rule_row(), no_scope())
+
+        def enable(call, answer=answer):
+            if "NoScope" in call.keys["CreationClassName"]:
+                raise MethodFailedError("calling Enable", "it failed")
+            answer()
+
+        windows.methods["Enable"] = enable
+        with pytest.raises(MethodFailedError, match=f"^{words}; then calling Enable: it failed"):
+            run(windows)
+
+
+def lose_it():
+    raise OutcomeUnknownError("calling Enable", "the connection was closed before the answer")
 
 
 def test_another_listening_port_is_warned_of():
