@@ -128,7 +128,12 @@ _RULES: tuple[tuple[str, Failure], ...] = (
             "set ansible_host, ansible_port and ansible_winrm_path to the real address",
         ),
     ),
-    (r"Connection aborted|Connection reset|RemoteDisconnected|IncompleteRead|Connection broken|BadStatusLine|Errno 104\b|Errno 32\b", LOST),
+    (
+        # A sealed answer that was changed on the way, or is out of its order, ends a session as well: every later one would be, too.
+        r"Connection aborted|Connection reset|RemoteDisconnected|IncompleteRead|Connection broken|BadStatusLine|Errno 104\b|Errno 32\b"
+        r"|Message Integrity Check",
+        LOST,
+    ),
     (
         r"kinit|Kerberos|GSSError|GSSException|authGSS|kerberos",
         Failure("kerberos", "Kerberos did not authenticate", "check the realm, the service principal HTTP/host and the ticket of the user"),

@@ -31,6 +31,12 @@ TLS = (
         ("basic: Bad HTTP response returned from server. Code 500", "unencrypted", False),
         ("basic: Bad HTTP response returned from server. Code 503", "unavailable", False),
         ("basic: the specified credentials were rejected by the server", "login", False),
+        (
+            "GSSError: (('A token had an invalid Message Integrity Check (MIC)', 393216), ('Decrypt integrity check failed', -1765328353))",
+            "lost",
+            False,
+        ),
+        ("BadMICError: SpnegoError (6): A token had an invalid Message Integrity Check (MIC), Context: ...", "lost", False),
         ("Kerberos auth failure for principal u@X with subprocess: kinit: Client not found", "kerberos", False),
         ("basic: Exceeded 30 redirects.", "redirect", False),
     ],
