@@ -220,7 +220,7 @@ class Lab:
         process = subprocess.Popen(
             whole,
             cwd=self.folder,
-            env=environment(self.folder) | {"KMS_TEST_RESULTS": str(results)} | dict(env or {}),
+            env=environment(self.folder) | self.client.environment | {"KMS_TEST_RESULTS": str(results)} | dict(env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
