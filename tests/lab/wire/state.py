@@ -114,6 +114,8 @@ def inventory(
                 "ansible_winrm_server_cert_validation": "validate",
                 "ansible_winrm_ca_trust_path": str(ca),
             }
+        if (machine.username, machine.password) != (username, password):
+            own |= {"ansible_user": machine.username, "ansible_password": machine.password}
         if machine.method != "basic":
             own["ansible_winrm_transport"] = machine.method
         if machine.method == "kerberos":
@@ -123,8 +125,6 @@ def inventory(
                 "ansible_winrm_kerberos_hostname_override": machine.fqdn,
                 "ansible_winrm_kinit_env_vars": ["KRB5_CONFIG"],
             }
-        elif (machine.username, machine.password) != (username, password):
-            own |= {"ansible_user": machine.username, "ansible_password": machine.password}
         hosts[machine.name] = own
         for group in machine.groups:
             groups.setdefault(group, {})[machine.name] = None

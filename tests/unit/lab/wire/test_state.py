@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import pathlib
+import typing as t
 import stat
 
 import pytest
@@ -65,3 +66,25 @@ def test_the_inventory_has_what_a_winrm_connection_needs() -> None:
     }
     assert set(data["kms_hosts"]["hosts"]) == {"kms01", "pc01"}
     assert set(data["kms_clients"]["hosts"]) == {"pc01"}
+
+
+@pytest.mark.parametrize(
+    ("method", "more"),
+    [
+        ("basic", {}),
+        ("ntlm", {"ansible_winrm_transport": "ntlm"}),
+        (
+            "kerberos",
+            {
+                "ansible_winrm_transport": "kerberos",
+                "ansible_user": "labadmin@CORP.EXAMPLE",
+                "ansible_winrm_kerberos_hostname_override": "pc01.corp.example",
+                "ansible_winrm_kinit_env_vars": ["KRB5_CONFIG"],
+            },
+        ),
+    ],
+)
+def test_the_inventory_logs_in_by_the_first_of_a_machines_methods(method: str, more: dict[str, t.Any]) -> None:
+    machine = InventoryMachine("pc01", "127.1.2.10", [], {}, "labadmin", "p", False, method, "pc01.corp.example", "CORP.EXAMPLE")
+    data = yaml.safe_load(inventory([machine], {}, "labadmin", "p", pathlib.Path("/x/ca.pem")))["all"]["children"]
+    assert data["lab_windows"]["hosts"]["pc01"] == {"ansible_host": "127.1.2.10", **more}

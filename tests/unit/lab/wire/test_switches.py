@@ -21,12 +21,26 @@ def test_the_wires_switches_are_taken_out_and_hold_for_every_machine_of_a_row() 
     assert set(loaded.switches.values()) == {Switches(True, "wrong_name", "code")}
 
 
+def test_logins_are_switches_too() -> None:
+    loaded = split(_data(authentication=["kerberos", "ntlm"], allow_unencrypted=False))
+    assert set(loaded.switches.values()) == {Switches(authentication=("kerberos", "ntlm"), allow_unencrypted=False)}
+
+
 def test_without_switches_the_defaults_hold() -> None:
     assert set(split(_data()).switches.values()) == {Switches()}
 
 
 @pytest.mark.parametrize(
-    ("switches", "place"), [({"https": 1}, "https"), ({"certificate": "none"}, "certificate"), ({"provider_fault_form": "x"}, "form")]
+    ("switches", "place"),
+    [
+        ({"https": 1}, "https"),
+        ({"certificate": "none"}, "certificate"),
+        ({"provider_fault_form": "x"}, "form"),
+        ({"authentication": "ntlm"}, "authentication"),
+        ({"authentication": []}, "authentication"),
+        ({"authentication": ["digest"]}, "authentication"),
+        ({"allow_unencrypted": "no"}, "allow_unencrypted"),
+    ],
 )
 def test_a_wrong_switch_is_refused_with_its_place(switches: dict[str, t.Any], place: str) -> None:
     with pytest.raises(EstateError, match=rf"machines\[0\].*{place}"):
