@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import pathlib
-import typing as t
 import stat
+import typing as t
 
 import pytest
 import yaml
