@@ -168,20 +168,19 @@ WRONG_WAYS = [
         "another connection than winrm",
         SERVER,
         "host_key",
-        {"key": HOST_KEY},
+        {"key": HOST_KEY, "backend": "wsman"},
         variables={"ansible_connection": "local"},
-        says=CHOOSING
-        + "the connection of this task is ansible.builtin.local, and this collection speaks to Windows over ansible.builtin.winrm only. "
-        "Next: set ansible_connection to winrm for this host (and connection: is not set to something else on the play or the task).",
+        says=CHOOSING + "the connection of this task is ansible.builtin.local, and the backend wsman needs ansible.builtin.winrm. "
+        "Next: set backend to auto or powershell, or ansible_connection to winrm for this host.",
     ),
     Case(
         "become",
         SERVER,
         "host_key",
-        {"key": HOST_KEY},
+        {"key": HOST_KEY, "backend": "wsman"},
         keywords={"become": True, "become_method": "runas", "become_user": "SYSTEM"},
         says=CHOOSING + "become is on, and it has no effect on CIM messages: they would run as the login user. "
-        "Next: set become to false for this task and log in with an account of the machine's Administrators group.",
+        "Next: set backend to auto or powershell, or become to false for this task.",
     ),
 ]
 
