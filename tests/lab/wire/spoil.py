@@ -34,8 +34,8 @@ def oversize(xml: bytes, size: int) -> bytes:
 def noise(form: str, text: str) -> bytes:
     """Return what PowerShell prints on stderr besides what was asked for.
 
-    clixml_progress: a progress record, which Windows PowerShell serialises with -EncodedCommand even when there is no error, in the shape of many
-    published outputs (ansible/ansible#69550 has one). clixml_error: an error in the same form. plain: as it is.
+    clixml_progress: a progress record, which Windows PowerShell serialises with -EncodedCommand even when there is no error, as published in
+    ansible/ansible#59803. clixml_error: an error in the same form. plain: as it is.
     """
     if form == "plain":
         return f"{text}\r\n".encode()

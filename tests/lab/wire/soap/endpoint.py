@@ -20,7 +20,7 @@ from .text import IllegalCharacterError
 
 # MS-WSMV 3.1.4.1.7: a smaller MaxEnvelopeSize is answered with EncodingLimit.
 SMALLEST_ENVELOPE_SIZE = 8192
-# Options that shells obey: MS-WSMV 3.1.4.5.2 for Create and 3.1.4.11 for Command, MS-PSRP 3.1.5.3.1.
+# Options that shells obey: those of MS-WSMV for Create and Command, and that of MS-PSRP for Create.
 _SHELL_OPTIONS = frozenset({"protocolversion", "winrs_noprofile", "winrs_codepage", "winrs_consolemode_stdin", "winrs_skip_cmd_shell"})
 
 

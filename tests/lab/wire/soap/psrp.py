@@ -25,7 +25,7 @@ from .text import element, escape
 
 _CREATION = f"{{{names.POWERSHELL}}}creationXml"
 _SERVER = pathlib.Path(shell.__file__).parents[1] / "shell" / "psrp_server.ps1"
-# MS-PSRP 3.1.5.3.9 spells it crtl_c; pypsrp and Windows' own client send it so.
+# MS-PSRP spells it crtl_c, and so do its clients (pypsrp, SignalCode.PS_CTRL_C).
 _STOP = (names.SHELL + "/signal/crtl_c", shell.CTRL_C)
 _INPUTS: dict[str, Name] = {"stdin": "Default", "pr": "PromptResponse"}
 _PROVIDER = ("microsoft.powershell", r"%systemroot%\system32\pwrshplugin.dll")
@@ -34,7 +34,7 @@ _HOST_DIED = 1726
 _HOST_DIED_TEXT = (
     "The WSMan provider host process did not return a proper response.  A provider in the host process may have behaved improperly. "
 )
-# The text and the code ERROR_NOT_FOUND... of a plug-in that does not start are published (jborean93/pypsrp#36: Code 2).
+# Text and code of a host process that does not start are published (jborean93/pypsrp#36).
 _HOST_MISSING = 2
 _HOST_MISSING_TEXT = (
     "The WSMan service could not launch a host process to process the given request.  "

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The remote shell: MS-WSMV 3.1.4.5, 3.1.4.6 (Create, Delete), 3.1.4.11 to 3.1.4.14 (Command, Signal, Receive, Send).
+"""The remote shell of MS-WSMV: Create, Command, Send, Receive, Signal, Delete.
 
 A command is a process of the machine's PowerShell engine; there is no cmd.exe. "capture NNN" is a published reply of a Windows machine, listed in
 captures.yml; "recorded" is one that pypsrp's tests hold (jborean93/pypsrp, tests/tests_pypsrp/responses).
@@ -42,7 +42,7 @@ CTRL_C = names.SHELL + "/signal/ctrl_c"
 CTRL_BREAK = names.SHELL + "/signal/ctrl_break"
 
 # No limits on shells and processes: captures 052 to 054 give 2147483647 for MaxShellsPerUser and MaxProcessesPerShell.
-# MS-WSMV 3.1.4.1.8, OperationTimeout: without the header the service's MaxTimeoutms counts, which is 60 s (captures 052 to 054).
+# Without OperationTimeout the service's own MaxTimeoutms counts, which is 60 s (captures 052 to 054).
 _LONGEST_WAIT = 60.0
 _DEFAULT_ENVELOPE = 153600
 # What a Receive's envelope takes besides the streams, with room to spare.
