@@ -25,8 +25,9 @@ from .text import element, escape
 
 _CREATION = f"{{{names.POWERSHELL}}}creationXml"
 _SERVER = pathlib.Path(shell.__file__).parents[1] / "shell" / "psrp_server.ps1"
-# MS-PSRP spells it crtl_c, and so do its clients (pypsrp, SignalCode.PS_CTRL_C).
-_STOP = (names.SHELL + "/signal/crtl_c", shell.CTRL_C)
+# Misspelt, and compared as it is; every other signal closes the pipeline, that of pypsrp's stop() too, which is spelt right
+# (PowerShell/PowerShell, engine/remoting/fanin/WSManPluginFacade.cs, PerformWSManPluginSignal).
+_STOP = "powershell/signal/crtl_c"
 _INPUTS: dict[str, Name] = {"stdin": "Default", "pr": "PromptResponse"}
 _PROVIDER = ("microsoft.powershell", r"%systemroot%\system32\pwrshplugin.dll")
 # The text is published with PowerShell's errors (dsccommunity/SharePointDsc#860); that its code is RPC_S_CALL_FAILED is inferred.
@@ -165,9 +166,8 @@ class PowerShellResource(shell.Shells):
         pool = self._pool(message)
         body = shell.body_of(message, "Signal")
         target = _target(pool, (body.get("CommandId") or "").upper())
-        code = (body.findtext(f"{{{names.SHELL}}}Code") or "").strip().lower()
         try:
-            if code in _STOP:
+            if (body.findtext(f"{{{names.SHELL}}}Code") or "").strip() == _STOP:
                 await pool.stop(target)
             else:
                 await pool.close(target)

@@ -59,7 +59,7 @@ class Client:
         await self.ask("Send", f'<rsp:Send><rsp:Stream Name="stdin" {target}>{base64.b64encode(data).decode()}</rsp:Stream></rsp:Send>')
 
     async def signal(self, code: str) -> None:
-        await self.ask("Signal", f'<rsp:Signal CommandId="{PIPELINE}"><rsp:Code>{names.SHELL}/signal/{code}</rsp:Code></rsp:Signal>')
+        await self.ask("Signal", f'<rsp:Signal CommandId="{PIPELINE}"><rsp:Code>{code}</rsp:Code></rsp:Signal>')
 
     async def receive(self, command: str = "", seconds: int = 10, **changes: t.Any) -> tuple[list[bytes], list[str]]:
         """Return the data of the streams, and the states."""
@@ -111,8 +111,9 @@ def test_a_pool_opens_runs_a_pipeline_and_closes(tmp_path: pathlib.Path) -> None
         await client.send(b"input")
         await client.send(last)
         assert await client.receive(PIPELINE) == ([b"input", last], ["Done"])
-        await client.signal("crtl_c")
-        await client.signal("Terminate")
+        await client.signal("powershell/signal/crtl_c")
+        assert client.resource._pools[POOL].knows(uuid.UUID(PIPELINE))
+        await client.signal(names.SHELL + "/signal/Terminate")
         with pytest.raises(faults.WsmanFault):
             await client.receive(PIPELINE)
 
