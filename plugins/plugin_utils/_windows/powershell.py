@@ -280,12 +280,12 @@ def _reading(plan: _Plan, result: Json, build: t.Any) -> Reading:
 def fault_of(failure: t.Any) -> Fault:
     """Return what an error of a cmdlet says, as the same kind of fault that a SOAP message carries.
 
-    The provider's HRESULT stands in ErrorData's error_Code, else in MessageId or FullyQualifiedErrorId ("HRESULT 0x8004100E"), else in a
-    Win32Exception's NativeErrorCode, else in Exception.HResult unless that is .NET's own.
+    The provider's HRESULT stands in ErrorData's error_Code, else in MessageId or FullyQualifiedErrorId ("HRESULT 0x8004100E"), else in the
+    message, else in a Win32Exception's NativeErrorCode, else in Exception.HResult unless that is .NET's own. Which of these the licensing
+    provider fills is not published; each is right where it has something (PowerShell: CimWriteError.cs; MMI: CimException.cs).
     """
     said = failure if isinstance(failure, dict) else {}
-    message_id, error_id = (str(said.get(name) or "") for name in ("message_id", "error_id"))
-    named = [int(code, 16) for text in (message_id, error_id) for code in _HRESULT.findall(text)]
+    named = [int(code, 16) for name in ("message_id", "error_id", "message") for code in _HRESULT.findall(str(said.get(name) or ""))]
     native = _integer(said.get("native_code"))
     is_cim = "Management.Infrastructure" in str(said.get("type") or "")
     general = _integer(said.get("hresult"))

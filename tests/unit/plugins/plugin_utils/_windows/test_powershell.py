@@ -239,6 +239,7 @@ def test_an_error_of_one_operation_is_in_its_reading_and_the_others_have_values(
             5,
         ),
         ({"hresult": "-1073418135"}, 0xC004F069, None),
+        ({"message": "A general error occurred. HRESULT 0xc004f069 ", "message_id": "MI RESULT 1", "cim_status": "1"}, 0xC004F069, 1),
         ({"hresult": "-2146233088", "native_code": "3"}, None, 3),
         ({"hresult": "-2147467259", "type": "System.ComponentModel.Win32Exception", "native_code": "9002"}, 9002, None),
         ({"error_code": "0", "cim_status": "6"}, None, 6),
