@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import re
 import typing as t
 
 from .._keys import mask_keys
@@ -24,6 +25,9 @@ from .values import Argument, Texts, decode, encode
 
 HKEY_LOCAL_MACHINE = 0x80000002
 """Microsoft: Learn, StdRegProv."""
+
+# Python refuses to make a number of some thousands of digits.
+_BUILD = re.compile(r"[0-9]{1,6}")
 
 READ_STATE = "read the state of the machine before doing anything again: the call may have been carried out"
 
@@ -179,7 +183,7 @@ def newest(records: list[EventRecord], limit: int, *, complete: bool) -> EventRe
 def build_number(row: Row | None) -> int | None:
     """Return the build that a row of Win32_OperatingSystem tells, or None."""
     number = (row or {}).get("BuildNumber")
-    return int(number) if isinstance(number, str) and number.strip().isdecimal() else None
+    return int(number) if isinstance(number, str) and _BUILD.fullmatch(number.strip()) else None
 
 
 def selectors(spec: CimClass, keys: t.Mapping[str, str]) -> dict[str, str]:
