@@ -27,9 +27,12 @@ ESTATES = REPOSITORY / "tests" / "lab" / "estates"
 READING_METHODS = frozenset(
     {"GetStringValue", "GetExpandedStringValue", "GetMultiStringValue", "GetDWORDValue", "GetQWORDValue", "GetBinaryValue"}
 )
-"""The only methods of CIM that change nothing. Every other Invoke in a call log counts as a write, and so does every command in a shell."""
+"""The only methods of CIM that change nothing. Every other Invoke in a call log counts as a write, whichever way it came.
 
-WRITING_OPERATIONS = frozenset({"Put", "Command", "Send"})
+What a PowerShell process does to its machine is in the log, too: the commands of a shell are no writes of their own.
+"""
+
+WRITING_OPERATIONS = frozenset({"Put"})
 
 
 @dataclasses.dataclass(frozen=True)

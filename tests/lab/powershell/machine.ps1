@@ -14,7 +14,11 @@ function Get-Values {
     if ($null -eq $answer.values) { return }
     $values = [ordered] @{}
     foreach ($row in $answer.values) {
-        $values[$(if ($row.name) { $row.name } else { '(default)' })] = if ($row.kind -eq 7) { ConvertFrom-KmsLabValue $row.data 'string[]' } else { $row.data }
+        $name = $row.name
+        if (-not $name) { $name = '(default)' }
+        # No "= if": that takes an array apart.
+        $values[$name] = $row.data
+        if ($row.kind -eq 7) { $values[$name] = ConvertFrom-KmsLabValue $row.data 'string[]' }
     }
     $values
 }
@@ -55,7 +59,8 @@ function Microsoft.PowerShell.Commands.GetItemPropertyValueCommand {
                 return
             }
             $found = Get-Key $PSCmdlet $one $Matches.path 'Get-ItemPropertyValue' $Name
-            if ($found) { foreach ($value in $found.Values) { $value } }
+            # An array comes out whole, as from the real cmdlet.
+            if ($found) { foreach ($value in $found.Values) { , $value } }
         }
     }
 }

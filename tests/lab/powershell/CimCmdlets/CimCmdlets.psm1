@@ -83,7 +83,7 @@ function Invoke-Cim {
     try { $answer = Invoke-KmsLabBridge $Request $TimeoutSeconds }
     catch [System.TimeoutException] {
         # WBEM_E_TIMED_OUT; that a local operation which takes longer than OperationTimeoutSec ends so is inferred.
-        Write-CimFailure $Cmdlet 0x80041069 1 'Timed out' 'error_code' $Target $Activity
+        Write-CimFailure $Cmdlet 0x80041069u 1 'Timed out' 'error_code' $Target $Activity
         return
     }
     if ($null -eq $answer.PSObject.Properties['error']) { return $answer }

@@ -54,10 +54,12 @@ function Microsoft.DnsClient.Commands.ResolveDnsName {
             [array]::Reverse($parts)
             $asked = ($parts -join '.') + '.in-addr.arpa'
         }
+        $first = $null
+        if ($Server) { $first = $Server[0] }
         $found = @()
         # A name has both kinds of address asked for when no type is given; a kind that is missing is no error as long as the other is there.
         foreach ($kind in $(if ($Type -eq 'A_AAAA') { 'AAAA', 'A' } else { $Type })) {
-            $answer = Invoke-KmsLabBridge @{ op = 'Resolve'; name = $asked; type = $kind; server = if ($Server) { $Server[0] } }
+            $answer = Invoke-KmsLabBridge @{ op = 'Resolve'; name = $asked; type = $kind; server = $first }
             if ($null -ne $answer.PSObject.Properties['error']) {
                 $code = $answer.error.code
                 if ($code -eq 9501 -and $found) { continue }

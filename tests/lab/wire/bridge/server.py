@@ -99,8 +99,11 @@ class Bridge:
             await self._converse(reader, writer)
         except (ConnectionError, asyncio.CancelledError):
             pass
-        except (ValueError, BadRequestError) as error:
+        except BadRequestError as error:
             _LOG.error("a request that no stand-in cmdlet sends: %s", error)
+        except Exception:
+            # The cmdlet fails with a word about lab.log.
+            _LOG.exception("the bridge broke")
         finally:
             self._open.discard(task)
             writer.close()

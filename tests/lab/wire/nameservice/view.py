@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import dns.exception
+import dns.inet
 import dns.message
 import dns.name
 import dns.query
@@ -71,7 +72,9 @@ class LabDns:
         return found
 
     def only(self, server: str) -> LabDns:
-        """Return a view that asks one server alone."""
+        """Return a view that asks one server alone, by its address. Raises DnsError for anything else: the lab's servers have no names of their own."""
+        if not dns.inet.is_address(server):
+            raise DnsError(NO_SERVERS)
         return LabDns([server], self._port, self._domain, self._timeout)
 
     def publish_srv(self, domain: str, priority: int, weight: int, port: int, target: str, address: str) -> None:
