@@ -41,7 +41,7 @@ from tests.system.wiretap import Wiretap
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """A way to log in. C(sealed): messages are, over HTTP. C(readable): anybody on the way reads what is sent."""
+    """A way to log in. C(sealed): messages are, over HTTP. C(readable): anybody on the way reads what is sent. C(psrp): by that one."""
 
     name: str
     method: str
@@ -49,10 +49,16 @@ class Way:
     sealed: bool = False
     readable: bool = False
     variables: Json = dataclasses.field(default_factory=dict)
+    psrp: bool = False
 
     def row(self) -> Json:
         """Its machine's row of an estate."""
         return {**SERVER, "name": self.name, "authentication": [self.method], "https": self.https, "allow_unencrypted": self.readable}
+
+
+def _psrp(method: str, **more: str) -> Way:
+    variables = {"ansible_connection": "psrp", "ansible_psrp_auth": method, "ansible_psrp_protocol": "http"}
+    return Way(f"{method}-psrp", method, sealed=True, variables=variables | more, psrp=True)
 
 
 UNSEALED = {"ansible_winrm_message_encryption": "never"}
@@ -62,11 +68,13 @@ NTLM = (
     Way("ntlm-http", "ntlm", sealed=True),
     Way("ntlm-https", "ntlm", https=True),
     Way("ntlm-unsealed", "ntlm", readable=True, variables=UNSEALED),
+    _psrp("ntlm"),
 )
 KERBEROS = (
     Way("kerb-http", "kerberos", sealed=True),
     Way("kerb-https", "kerberos", https=True),
     Way("kerb-unsealed", "kerberos", readable=True, variables=UNSEALED),
+    _psrp("kerberos", ansible_psrp_negotiate_hostname_override="kerberos-psrp.corp.example"),
 )
 
 
@@ -86,15 +94,21 @@ needs_kerberos = pytest.mark.skipif(
     reason=f"no Kerberos: {kerberos_is_missing()}; make test compiles Python packages for libkrb5-dev, gcc and python3-dev",
 )
 # A module over PowerShell takes a handful of processes, each two seconds of this computer. What is below the shell is the same for both backends,
-# so that three logins are enough here.
-OVER_POWERSHELL = ("basic-http", "ntlm-http", "kerb-http")
+# so that a few logins are enough here.
+OVER_POWERSHELL = ("basic-http", "ntlm-http", "ntlm-psrp", "kerb-http", "kerberos-psrp")
+
+
+def _takes(backend: str, way: Way) -> bool:
+    return way.name in OVER_POWERSHELL if backend == "powershell" else not way.psrp
+
+
 WAYS = [
     pytest.param(
         backend, way, id=f"{way.name}-{backend}", marks=[*([needs_kerberos] if way in KERBEROS else []), getattr(pytest.mark, backend)]
     )
     for backend in ("wsman", "powershell")
     for way in (*NTLM, *KERBEROS)
-    if backend == "wsman" or way.name in OVER_POWERSHELL
+    if _takes(backend, way)
 ]
 
 
@@ -121,7 +135,7 @@ def travel(start_lab: StartLab) -> t.Iterator[Travel]:
         @functools.cache
         def one_run(backend: str, with_kerberos: bool) -> Journey:
             ways = KERBEROS if with_kerberos else NTLM
-            return _run(start_lab, backend, [way for way in ways if backend == "wsman" or way.name in OVER_POWERSHELL], stack)
+            return _run(start_lab, backend, [way for way in ways if _takes(backend, way)], stack)
 
         yield lambda backend, way: one_run(backend, way in KERBEROS)
 
@@ -141,22 +155,29 @@ def _run(start_lab: StartLab, backend: str, ways: t.Sequence[Way], stack: contex
         host = address if way.https else str(int(ipaddress.ip_address(address)))
         lab.variables(
             f"host:{way.name}",
-            {"ansible_host": host, "ansible_port": taps[way.name].port, "key": HOST_KEY, "readable": way.readable, **way.variables},
+            {
+                "ansible_host": host,
+                "ansible_port": taps[way.name].port,
+                "key": HOST_KEY,
+                "readable": way.readable,
+                "psrp": way.psrp,
+                **way.variables,
+            },
         )
-    write = {"key": "{{ key }}"}
+    allowed = "{{ readable and not over_wsman }}"
     tasks: list[Json] = [
-        {"name": "read", "activation.kms.activation_info": {}, "when": "over_wsman"},
+        {"name": "read", "activation.kms.activation_info": {}, "when": "over_wsman or psrp"},
         {
             "name": "write",
-            "activation.kms.host_key": write,
+            "activation.kms.host_key": {"key": "{{ key }}", "allow_cleartext_key": allowed},
             "ignore_errors": True,
-            "when": "over_wsman or not readable",
+            "when": "not psrp",
             "register": "written",
         },
         {
             "name": "write all the same",
-            "activation.kms.host_key": {**write, "allow_cleartext_key": True},
-            "when": "written is skipped or written is failed",
+            "activation.kms.host_key": {"key": "{{ key }}", "allow_cleartext_key": True},
+            "when": "written is failed",
         },
     ]
     run = lab.tasks("all", tasks, extra={"activation_kms_backend": backend, "over_wsman": backend == "wsman"}).succeed()
@@ -166,13 +187,14 @@ def _run(start_lab: StartLab, backend: str, ways: t.Sequence[Way], stack: contex
 @pytest.mark.parametrize(("backend", "way"), WAYS)
 def test_every_login_reads_and_writes(travel: Travel, backend: str, way: Way) -> None:
     journey = travel(backend, way)
-    if backend == "wsman":
+    if backend == "wsman" or way.psrp:
         read = journey.run.one(way.name, "read").result
         assert (read["backend"], read["activation"]["machine"]["edition_id"]) == (backend, "ServerDatacenter")
         assert read["activation"]["service"]["cmid"] == journey.lab.client.state(way.name)["cmid"]
-    written = journey.run.one(way.name, "write all the same" if way.readable else "write")
-    assert (written.changed, written.result["backend"]) == (True, backend)
-    assert journey.lab.product(way.name)["partial_key"] == HOST_KEY[-5:]
+    if not way.psrp:
+        written = journey.run.one(way.name, "write all the same" if backend == "wsman" and way.readable else "write")
+        assert (written.changed, written.result["backend"]) == (True, backend)
+        assert journey.lab.product(way.name)["partial_key"] == HOST_KEY[-5:]
 
 
 @pytest.mark.parametrize(("backend", "way"), WAYS)
@@ -190,14 +212,14 @@ def test_a_connection_logs_in_once_and_then_seals_every_message_where_it_can(tra
     assert journey.lab.client.machine(way.name)["machine"]["refused_logins"] == 0
 
 
-@pytest.mark.parametrize(("backend", "way"), WAYS)
+@pytest.mark.parametrize(("backend", "way"), [one for one in WAYS if not one.values[1].psrp])
 def test_a_key_can_be_read_on_the_way_only_where_the_user_was_told_and_allowed_it(travel: Travel, backend: str, way: Way) -> None:
     journey = travel(backend, way)
+    # Over PowerShell it is allowed at once, to spare a run.
+    asked = backend == "wsman" and way.readable
     write = journey.run.one(way.name, "write")
-    if backend == "wsman" or not way.readable:
-        assert write.status == (FAILED if way.readable else OK)
-    if backend == "wsman" and way.readable:
-        assert write.msg.startswith("the product key would cross the network readable by anyone on the way: the connection to ")
+    assert write.status == (FAILED if asked else OK)
+    assert write.msg.startswith("the product key would cross the network readable by anyone on the way: the connection to ") == asked
     tap = journey.taps[way.name]
     assert len(tap.kept) > 10_000
     assert bool(found([HOST_KEY], tap.readable())) == way.readable
