@@ -7,6 +7,8 @@ lab.json        control URL and token, addresses, name servers, process id; read
 inventory.yml   the machines for Ansible, passwords included; readable by its owner alone
 ca.pem          the throwaway certification authority
 lab.log         what a lab in the background has to say
+ntlm_users      the account for logins by NTLM; readable by its owner alone
+kerberos        the realm, when a machine takes Kerberos; for its owner alone
 lab.lock        locked (flock) by the running lab, so that a lab that was killed counts as stopped
 """
 
