@@ -90,3 +90,22 @@ def test_faults_are_met_in_the_order_they_came() -> None:
     table = _table({"do": "cut_before"}, {"do": "cut_after"})
     taken = [table.take("pc01", INSTALL) for _ in range(2)]
     assert [one.action for one in taken if one] == ["cut_before", "cut_after"]
+
+
+def test_a_fault_can_be_for_one_way_to_the_machine_and_http_faults_leave_cmdlets_alone() -> None:
+    table = _table(
+        {"do": "malformed", "times": None},
+        {"do": "cut_after", "on": {"via": "powershell", "method": "InstallProductKey"}},
+        {"do": "hang", "on": {"via": "wsman"}},
+    )
+    taken = table.take("pc01", INSTALL, "powershell")
+    assert taken is not None
+    assert taken.action == "cut_after"
+    assert table.take("pc01", INSTALL, "powershell") is None
+    over_http = table.take("pc01", INSTALL)
+    assert over_http is not None
+    assert over_http.action == "malformed"
+    with pytest.raises(MischiefError, match="a cmdlet can only have cut_after, cut_before, fault, hang"):
+        parse({"do": "redirect", "on": {"via": "powershell"}, "with": {"location": "x"}}, MACHINES)
+    with pytest.raises(MischiefError, match="'via' is one of powershell, wsman"):
+        parse({"do": "hang", "on": {"via": "ssh"}}, MACHINES)
