@@ -108,10 +108,11 @@ class WsmanWindows:
     def invoke(self, call: Invoke) -> dict[str, Value]:
         """See Windows.invoke. Raises LookupError, ValueError or TypeError for a call that does not fit classes.yml; values are not in the text."""
         prepared = operations.prepare_call(call)
-        request = self._call_request(prepared, prepared.spec.namespace)
-        content, status = self._exchange_write(request, prepared.doing, prepared.secrets)
+        reply, content = self._exchange_where_it_is(
+            prepared, lambda request: self._exchange_write(request, prepared.doing, prepared.secrets)
+        )
         try:
-            return self._outputs(prepared, content, status)
+            return self._outputs(prepared, content, reply.status)
         except UnclearError as error:
             unclear = error
         raise operations.outcome_unknown(unclear)
@@ -155,13 +156,8 @@ class WsmanWindows:
 
     def _registry(self, operation: RegistryValue) -> Value:
         call = operations.prepare_registry_read(operation)
-        known = self._namespaces.get(call.spec.name)
-        for namespace in (known,) if known else (call.spec.namespace, *call.spec.other_namespaces):
-            reply, content = self._exchange(self._call_request(call, namespace), call.doing)
-            fault = faults.parse_fault(content)
-            if fault is None or not fault.means(faults.WRONG_PLACE):
-                self._namespaces[call.spec.name] = namespace
-                break
+        reply, content = self._exchange_where_it_is(call, lambda request: self._exchange(request, call.doing))
+        fault = faults.parse_fault(content)
         if fault is not None:
             raise faults.fault_error(fault, call.doing)
         _require_success(reply, call.doing)
@@ -185,9 +181,21 @@ class WsmanWindows:
                     break
         return operations.newest(records, operation.limit, complete=complete)
 
-    def _call_request(self, call: operations.Call, namespace: str) -> soap.Request:
-        uri = soap.class_uri(namespace, call.spec.name)
-        return soap.invoke(uri, call.method.name, call.arguments, call.selectors, self._new_message_id())
+    def _exchange_where_it_is(
+        self, call: operations.Call, exchange: t.Callable[[soap.Request], tuple[soap.Reply, ET.Element | None]]
+    ) -> tuple[soap.Reply, ET.Element | None]:
+        """Send a call to the namespace that has its class, and remember which one that is. A namespace that has it not has carried out nothing."""
+        name = call.spec.name
+        known = self._namespaces.get(name)
+        for namespace in (known,) if known else (call.spec.namespace, *call.spec.other_namespaces):
+            uri = soap.class_uri(namespace, name)
+            request = soap.invoke(uri, call.method.name, call.arguments, call.selectors, self._new_message_id())
+            reply, content = exchange(request)
+            fault = faults.parse_fault(content)
+            if fault is None or not fault.means(faults.WRONG_PLACE):
+                self._namespaces[name] = namespace
+                break
+        return reply, content
 
     def _known_build(self) -> int:
         if self._build is None:
@@ -290,7 +298,7 @@ class WsmanWindows:
             elif not fault.means(faults.BUSY) or not self._pause(pauses, doing):
                 return reply, content
 
-    def _exchange_write(self, request: soap.Request, doing: str, secrets: list[str]) -> tuple[ET.Element | None, int]:
+    def _exchange_write(self, request: soap.Request, doing: str, secrets: list[str]) -> tuple[soap.Reply, ET.Element | None]:
         """Send a message that may change the machine. It is sent again only when the machine says that it did not start."""
         pauses = iter(BUSY_PAUSES_SECONDS)
         while True:
@@ -304,7 +312,7 @@ class WsmanWindows:
                 raise OutcomeUnknownError(doing, mask_keys(unclear, secrets), next_step=operations.READ_STATE)
             fault = faults.parse_fault(content)
             if fault is None or not fault.means(faults.BUSY) or not self._pause(pauses, doing):
-                return content, reply.status
+                return reply, content
 
     def _pause(self, pauses: t.Iterator[float], doing: str) -> bool:
         seconds = next(pauses, None)
