@@ -113,6 +113,7 @@ def test_rows_have_the_columns_and_net_types_of_windows(lab: LabClient, shell: S
         Say there ($null -ne $row.PSObject.Properties['Description'])
         Say column $row.CimInstanceProperties['LicenseStatus'].Value
         Say class $row.CimClass.CimClassName
+        Say key @($row.CimClass.CimClassProperties | Where-Object Flags -Like '*Key*' | ForEach-Object { $_.Name })
         Say names $row.PSObject.TypeNames[0]
         Say alike ((Get-CimInstance -InputObject $row).ID -eq $row.ID)
         Say filtered @(Get-CimInstance SoftwareLicensingProduct -Filter 'PartialProductKey IS NOT NULL').Count
@@ -132,7 +133,7 @@ def test_rows_have_the_columns_and_net_types_of_windows(lab: LabClient, shell: S
     assert (said["array"], said["languages"]) == ("System.String[]", ["en-US"])
     assert (said["kind"], said["unasked"], said["there"]) == ("Local", True, True)
     assert str(said["column"]) == over_wsman.texts("LicenseStatus")[0]
-    assert said["class"] == "SoftwareLicensingProduct"
+    assert (said["class"], said["key"]) == ("SoftwareLicensingProduct", ["ID"])
     assert said["names"] == "Microsoft.Management.Infrastructure.CimInstance#root/cimv2/SoftwareLicensingProduct"
     assert (said["alike"], said["filtered"], said["none"], said["ports"]) == (True, 1, 0, ["1688"])
 

@@ -20,8 +20,18 @@ $script:prefix = 'Microsoft.Management.Infrastructure.CimInstance'
 # Update-TypeData, Add-Member and Set-Alias are in Microsoft.PowerShell.Utility: this module does without them, so that using it does not load that one.
 $script:ofRow = [psscriptproperty]::new('CimInstanceProperties', {
         $columns = [ordered] @{}
-        foreach ($column in $this.CimClass.CimClassProperties) { $columns[$column.Name] = $this.PSObject.Properties[$column.Name].Value }
+        foreach ($name in $this.CimClass.KmsLabNames) { $columns[$name] = $this.PSObject.Properties[$name].Value }
         , ([pscustomobject] $columns).PSObject.Properties
+    })
+# The columns of a class are put together only for who asks: a loop over them would cost every process that reads one instance a tenth of a second, because PowerShell
+# compiles a loop from its 17th round on.
+$script:ofClass = [psscriptproperty]::new('CimClassProperties', {
+        for ($at = 0; $at -lt $this.KmsLabNames.Count; $at++) {
+            $name = $this.KmsLabNames[$at]
+            $flags = if ($this.KmsLabKeys -contains $name) { 'Property, Key' } else { 'Property' }
+            $type = if ($null -eq $this.KmsLabTypes) { $null } else { $this.KmsLabTypes[$at] }
+            [pscustomobject] @{ Name = $name; CimType = $type; Flags = $flags }
+        }
     })
 $script:ofError = [psscriptproperty]::new('CimInstanceProperties', { , $this.PSObject.Properties })
 
@@ -105,21 +115,23 @@ function Add-CimMembers {
     Add-KmsLabTypeName $Object "$prefix#$space/$($CimClass.CimClassName)", "$prefix#$($CimClass.CimClassName)", $prefix, 'System.Object'
 }
 
+function New-CimClass {
+    # Types is null for a class that was not read from the machine: its methods' declarations are not known then.
+    param([string] $Name, $Names, $Types, $Keys)
+
+    $class = [pscustomobject] @{ CimClassName = $Name; KmsLabNames = $Names; KmsLabTypes = $Types; KmsLabKeys = $Keys }
+    $class.PSObject.Properties.Add($script:ofClass)
+    $class
+}
+
 function Read-Rows {
     param($Answer)
 
-    $unfinished = @{}
-    $at = 0
-    $properties = foreach ($name in $Answer.names) {
-        $type = $Answer.types[$at++]
-        if ($type -eq 'datetime' -or $type.EndsWith('[]')) { $unfinished[$name] = $type }
-        [pscustomobject] @{ Name = $name; CimType = $type; Flags = if ($name -in $Answer.keys) { 'Property, Key' } else { 'Property' } }
-    }
-    $class = [pscustomobject] @{ CimClassName = $Answer.class; CimClassProperties = @($properties); IsKmsLabClass = $true }
+    $class = New-CimClass $Answer.class $Answer.names $Answer.types $Answer.keys
     foreach ($row in $Answer.rows) {
-        foreach ($name in $unfinished.Keys) {
+        foreach ($name in $Answer.unfinished) {
             $property = $row.PSObject.Properties[$name]
-            $property.Value = ConvertFrom-KmsLabValue $property.Value $unfinished[$name]
+            $property.Value = ConvertFrom-KmsLabValue $property.Value $Answer.types[$Answer.names.IndexOf($name)]
         }
         Add-CimMembers $row $class $Answer.namespace
         $row
@@ -131,11 +143,9 @@ function Get-Keys {
     param($Instance)
 
     $keys = @{}
-    foreach ($column in $Instance.CimClass.CimClassProperties) {
-        if ($column.Flags -like '*Key*') {
-            $value = $Instance.PSObject.Properties[$column.Name].Value
-            $keys[$column.Name] = if ($null -eq $value) { '' } else { [string] $value }
-        }
+    foreach ($name in $Instance.CimClass.KmsLabKeys) {
+        $value = $Instance.PSObject.Properties[$name].Value
+        $keys[$name] = if ($null -eq $value) { '' } else { [string] $value }
     }
     $keys
 }
@@ -193,13 +203,9 @@ function Microsoft.Management.Infrastructure.CimCmdlets.NewCimInstanceCommand {
         [Parameter(Mandatory)] [Alias('Local')] [switch] $ClientOnly
     )
     $columns = [ordered] @{}
-    $properties = foreach ($entry in $Property.GetEnumerator()) {
-        $name = ([string] $entry.Key).Trim()
-        $columns[$name] = $entry.Value
-        [pscustomobject] @{ Name = $name; Flags = if ($name -in $Key) { 'Property, Key' } else { 'Property' } }
-    }
+    foreach ($entry in $Property.GetEnumerator()) { $columns[([string] $entry.Key).Trim()] = $entry.Value }
     $instance = [pscustomobject] $columns
-    Add-CimMembers $instance ([pscustomobject] @{ CimClassName = $ClassName; CimClassProperties = @($properties); IsKmsLabClass = $false }) $Namespace
+    Add-CimMembers $instance (New-CimClass $ClassName @($columns.Keys) $null @($Key)) $Namespace
     $instance
 }
 
@@ -240,7 +246,7 @@ function Microsoft.Management.Infrastructure.CimCmdlets.InvokeCimMethodCommand {
             else {
                 $request = @{
                     namespace = $instance.CimSystemProperties.Namespace; class = $instance.CimClass.CimClassName; keys = Get-Keys $instance
-                    declared = $instance.CimClass.IsKmsLabClass
+                    declared = $null -ne $instance.CimClass.KmsLabTypes
                 }
                 $target = $instance
             }

@@ -5,7 +5,7 @@
 
 A request is a mapping with C(op), the answer is one, too; both go over as CLIXML, which PowerShell writes and reads with its own serializer, types and all.
 
-    Enumerate   namespace, query                                      class, namespace, names, types, keys, rows
+    Enumerate   namespace, query                                      class, namespace, names, types, keys, unfinished, rows
     Associate   namespace, class, keys, association, result           the same
     Get         namespace, class, keys                                the same
     Invoke      namespace, class, keys, method,                       outputs, types
@@ -200,6 +200,13 @@ class Operations:
             "names": [member.name for member in columns],
             "types": [member.cim_type for member in columns],
             "keys": list(known.keys),
+            # Dates, which have to become local ones, and arrays, which have no type in CLIXML: what is left to the cmdlet.
+            "unfinished": [
+                member.name
+                for member in columns
+                if (member.cim_type == "datetime" or member.cim_type.endswith("[]"))
+                and any(row.get(member.name) is not None for row in result.rows)
+            ],
             "rows": [{member.name: typed(row.get(member.name), member.cim_type) for member in columns} for row in result.rows],
         }
 
