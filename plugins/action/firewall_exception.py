@@ -9,9 +9,6 @@ import typing as t
 
 from ..plugin_utils._action import CONFIRM_OPTIONS, KmsAction, Options
 from ..plugin_utils._licensing import firewall
-from ..plugin_utils._licensing.read import read_listening_port
-from ..plugin_utils._windows.errors import UnreachableError, WindowsError
-from ..plugin_utils._windows.interface import Windows
 
 
 class ActionModule(KmsAction):
@@ -24,17 +21,4 @@ class ActionModule(KmsAction):
 
     def use_case(self, options: Options) -> dict[str, t.Any]:
         """Enable or disable the built-in rules."""
-        run = self.begin(options)
-        enabled = options["state"] == "enabled"
-        port = self._listening_port(run.windows) if enabled else None
-        outcome = firewall.set_exception(run, enabled=enabled, listening_port=port)
-        return self.changes(outcome)
-
-    def _listening_port(self, windows: Windows) -> int | None:
-        try:
-            return read_listening_port(windows)
-        except UnreachableError:
-            raise
-        except WindowsError:
-            # Without the licensing service the rules can be switched all the same; only a warning is lost.
-            return None
+        return self.changes(firewall.set_exception(self.begin(options), enabled=options["state"] == "enabled"))

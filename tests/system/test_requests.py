@@ -96,8 +96,21 @@ def test_a_full_read_of_a_host_takes_eleven_requests(lab: Lab) -> None:
 
 
 def test_a_client_that_has_its_key_already_is_compared_in_six_requests(lab: Lab) -> None:
-    assert requests_of(lab, "pc01", "client_key") == [*SYSTEM, "Enumerate SoftwareLicensingProduct", "Delete"]
+    assert requests_of(lab, "pc01", "client_key") == [*SYSTEM[:3], *LICENSING[1:3], "Delete"]
 
 
 def test_activating_what_is_licensed_already_takes_four_requests(lab: Lab) -> None:
     assert requests_of(lab, "pc01", "activate") == ["Create", SYSTEM[1], "Enumerate SoftwareLicensingProduct", "Delete"]
+
+
+def test_a_conversion_takes_nine_requests(lab: Lab) -> None:
+    found = requests_of(lab, "mak01", "client_key", {"convert_from": ["mak"]})
+    written = ["Invoke SoftwareLicensingService InstallProductKey", "Invoke SoftwareLicensingService RefreshLicenseStatus"]
+    assert found == [*SYSTEM[:3], *LICENSING[1:3], *written, LICENSING[2], "Delete"]
+
+
+def test_both_rules_of_a_client_windows_are_switched_in_twelve_requests(lab: Lab) -> None:
+    found = requests_of(lab, "pc01", "firewall_exception")
+    rules = ["Enumerate MSFT_NetFirewallRule", "Pull MSFT_NetFirewallRule"]
+    asked = [*rules, LICENSING[1], *["GetDWORDValue AllowLocalPolicyMerge"] * 3]
+    assert found == ["Create", *asked, *["Invoke MSFT_NetFirewallRule Enable"] * 2, *rules, "Delete"]

@@ -8,17 +8,18 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from .._catalogue.loader import ROLES
 from .._windows.errors import MethodFailedError, WindowsError
-from .._windows.interface import Invoke
+from .._windows.interface import Invoke, Reading
 from .model import Product, Products, windows_candidates
 from .outcome import KNOWN_AFTER, Outcome, snapshot
-from .read import PRODUCT_CLASS, read_products, service_key
+from .read import PRODUCT_CLASS, PRODUCT_QUERY, products_in, read_products, read_service_keys
 from .refusal import LOOK_AT_SPP_LOG, NotAppliedError, RefusedError, require_one_windows
 from .run import Run
-from .service import refresh, restart
+from .service import PROCESS_QUERY, process_in, refresh, restart
 from .write import Write, write_once
 
 ANY = "any"
@@ -40,6 +41,14 @@ RESTART = "restart the licensing service (sppsvc), so that the host publishes it
 RESTARTED = " The licensing service was restarted, so that the host publishes its SRV record."
 
 KEY_MODULE = {"kms_host": "activation.kms.host_key", "kms_client": "activation.kms.client_key"}
+
+
+@dataclasses.dataclass(frozen=True)
+class _Found:
+    """The products, and the process of the licensing service where that was asked for in the same go."""
+
+    products: Products
+    process: Reading | None
 
 
 def choose(products: Products, role: str) -> Product | None:
@@ -77,7 +86,8 @@ def apply(run: Run, *, role: str, accept_low_count: bool, renew: bool, publish: 
 
     Raises RefusedError, MethodFailedError (with the licensing code), NotAppliedError.
     """
-    products = read_products(run.windows, run.clock)
+    found = _read(run, with_process=publish)
+    products = found.products
     product = choose(products, role)
     if product is None:
         if not run.check_mode:
@@ -90,7 +100,7 @@ def apply(run: Run, *, role: str, accept_low_count: bool, renew: bool, publish: 
         outcome.extra = _extra("would_activate")
         return outcome
     if product.licensed and not renew:
-        return _already(run, product, publish=publish)
+        return _already(run, product, found.process)
     _check(product, renew)
     if run.check_mode:
         return _would(product)
@@ -115,11 +125,11 @@ def _check(product: Product, renew: bool) -> None:
         )
 
 
-def _already(run: Run, product: Product, *, publish: bool) -> Outcome:
+def _already(run: Run, product: Product, process: Reading | None) -> Outcome:
     state = snapshot(product)
     outcome = Outcome(before=state, after=state, message=f"{product.label()} is licensed already.")
     outcome.extra = _extra("already_licensed")
-    if product.role != "kms_host" or not publish:
+    if product.role != "kms_host" or process is None:
         return outcome
     outcome.changed = True
     outcome.before = {**state, "sppsvc": "running"}
@@ -128,7 +138,7 @@ def _already(run: Run, product: Product, *, publish: bool) -> Outcome:
         outcome.would = [RESTART]
         outcome.message += f" Would {RESTART}."
         return outcome
-    restart(run)
+    restart(run, process_in(process))
     outcome.extra["restarted"] = True
     outcome.message += RESTARTED
     return outcome
@@ -156,7 +166,8 @@ def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
     before = snapshot(product)
     outcome = Outcome(before=before)
     try:
-        after = _find(_ask_once(run, product), product)
+        answer = _ask_once(run, product)
+        after = _find(answer.products, product)
     except MethodFailedError as failed:
         after = _find(read_products(run.windows, run.clock), product)
         error = _with_own_reason(failed, after)
@@ -178,9 +189,9 @@ def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
     outcome.after = snapshot(after)
     outcome.message = f"{after.label()} is licensed now."
     outcome.extra = _extra("activated")
-    if after.role == "kms_host" and not product.licensed:
+    if answer.process is not None:
         try:
-            restart(run)
+            restart(run, process_in(answer.process))
         except WindowsError as error:
             error.after(f"{after.label()} is licensed now")
             raise
@@ -189,15 +200,15 @@ def _activate(run: Run, product: Product, *, accept_low_count: bool) -> Outcome:
     return outcome
 
 
-def _ask_once(run: Run, product: Product) -> Products:
-    """Ask Windows once to activate a product, and return the products as they are afterwards.
+def _ask_once(run: Run, product: Product) -> _Found:
+    """Ask Windows once to activate a product, and return how things are afterwards, with the service where it has to be restarted then.
 
     Raises MethodFailedError with the licensing code when the activation fails, NotAppliedError when its answer was lost and the product did not
     become licensed, or, where it was licensed before, did not get new validity.
     """
 
-    def renewed(products: Products) -> bool:
-        for p in products:
+    def renewed(found: _Found) -> bool:
+        for p in found.products:
             if p.activation_id == product.activation_id:
                 return p.licensed and (not product.licensed or (p.grace_minutes or 0) > (product.grace_minutes or 0))
         return False
@@ -209,10 +220,16 @@ def _ask_once(run: Run, product: Product) -> Products:
             achieved=f"Windows accepted the activation of {product.label()}",
             undone="Activate was not applied",
         ),
-        read=lambda: read_products(run.windows, run.clock),
+        read=lambda: _read(run, with_process=product.role == "kms_host" and not product.licensed),
         done=renewed,
-        then=lambda: refresh(run, service_key(run.windows)),
+        then=lambda: refresh(run, read_service_keys(run.windows)),
     )
+
+
+def _read(run: Run, *, with_process: bool) -> _Found:
+    # The process comes last: whatever asks for products starts a service that stands still.
+    readings = run.windows.read((PRODUCT_QUERY, PROCESS_QUERY) if with_process else (PRODUCT_QUERY,))
+    return _Found(products_in(readings[0], run.clock), readings[1] if with_process else None)
 
 
 def _with_own_reason(failed: MethodFailedError, after: Product) -> MethodFailedError:

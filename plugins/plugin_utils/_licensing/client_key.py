@@ -16,7 +16,7 @@ from .._keys import ProductKey, parse_key
 from .install import install_key
 from .model import Machine, Product, Products, primary_product
 from .outcome import Outcome, predicted, snapshot
-from .read import read_machine, read_products
+from .read import read_before_key
 from .refusal import (
     NotAppliedError,
     RefusedError,
@@ -115,9 +115,8 @@ def apply(run: Run, wanted: ProductKey | None, *, convert_from: t.Sequence[str],
 
     Raises RefusedError, MethodFailedError (Windows refuses the key), NotAppliedError.
     """
-    machine = read_machine(run.windows, run.clock)
-    products = read_products(run.windows, run.clock)
-    decided = plan(machine, products, wanted, convert_from=convert_from, allow_unlisted_key=allow_unlisted_key)
+    found = read_before_key(run.windows, run.clock)
+    decided = plan(found.machine, found.products, wanted, convert_from=convert_from, allow_unlisted_key=allow_unlisted_key)
     before = snapshot(decided.current)
     outcome = Outcome(changed=decided.needed, before=before, after=before)
     outcome.extra = {"key_of": decided.title, "partial_key": decided.key.last_five, "converted_from": None}
@@ -133,7 +132,7 @@ def apply(run: Run, wanted: ProductKey | None, *, convert_from: t.Sequence[str],
         outcome.after = predicted(ROLE, decided.key)
         outcome.message = f"Would install {doing}."
         return outcome
-    after = install_key(run, decided.key)
+    after = install_key(run, decided.key, found.service_keys())
     installed = primary_product(after)
     if installed is None or installed.role != ROLE:
         convert = f" and convert_from: [{installed.role}]" if installed and installed.role in CONVERTIBLE else ""

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import typing as t
 
-from .._windows.interface import Invoke, Query, RegistryValue, Row, Windows
-from .model import DEFAULT_PORT, FirewallRule
+from .._windows.interface import Invoke, Query, Reading, ReadOperation, RegistryValue, Row, Windows
+from .model import DEFAULT_PORT, NOT_AVAILABLE, FirewallRule
 from .outcome import Outcome
 from .refusal import NotAppliedError, RefusedError
 from .run import Run
+from .service import SERVICE_CLASS
 from .write import Write, write_once
 
 RULE_CLASS = "MSFT_NetFirewallRule"
@@ -50,20 +51,33 @@ POLICY = r"SOFTWARE\Policies\Microsoft\WindowsFirewall"
 POLICY_PROFILES = {"domain": "DomainProfile", "private": "PrivateProfile", "public": "PublicProfile"}
 
 
+PORT_QUERY = Query(SERVICE_CLASS, ("KeyManagementServiceListeningPort",))
+POLICY_READS = {
+    # 0 makes Windows ignore local rules in that profile (Microsoft: MS-GPFAS 2.2.3.13).
+    profile: RegistryValue(rf"{POLICY}\{name}", "AllowLocalPolicyMerge", "REG_DWORD")
+    for profile, name in POLICY_PROFILES.items()
+}
+
+
 def read_rules(windows: Windows) -> tuple[FirewallRule, ...]:
     """Read the rules of the KMS exception from the local store, sorted by name."""
-    rows = windows.read((RULE_QUERY,))[0].get()
+    return rules_in(windows.read((RULE_QUERY,))[0].get())
+
+
+def rules_in(rows: t.Iterable[Row]) -> tuple[FirewallRule, ...]:
+    """Return the rules in the rows that RULE_QUERY gave, sorted by name."""
     return tuple(sorted((_rule(row) for row in rows), key=lambda rule: rule.name))
 
 
-def set_exception(run: Run, *, enabled: bool, listening_port: int | None) -> Outcome:
+def set_exception(run: Run, *, enabled: bool) -> Outcome:
     """Switch the KMS exception on or off, read it back, and report.
-
-    listening_port: the port the machine's KMS host listens on, 1 to 65535, or None when that is not known; the built-in rules are for 1688 only.
 
     Raises RefusedError when the machine has no such rule, NotAppliedError when a rule's state does not show what was asked for.
     """
-    before = read_rules(run.windows)
+    # What may make the exception useless is asked for in the same go as the rules.
+    asked: list[ReadOperation] = [RULE_QUERY, PORT_QUERY, *POLICY_READS.values()] if enabled else [RULE_QUERY]
+    readings = dict(zip(asked, run.windows.read(asked), strict=True))
+    before = rules_in(readings[RULE_QUERY].get())
     if not before:
         raise RefusedError(
             f"this machine has no firewall rule named {' or '.join(RULE_NAMES)}; Windows brings it along, so it was deleted here",
@@ -72,7 +86,7 @@ def set_exception(run: Run, *, enabled: bool, listening_port: int | None) -> Out
     word = "enable" if enabled else "disable"
     to_change = [rule for rule in before if rule.enabled is not enabled]
     outcome = Outcome(before=_state(before), after=_state(before), changed=bool(to_change))
-    outcome.warnings = _warnings(run.windows, before, listening_port) if enabled else []
+    outcome.warnings = _warnings(readings, before) if enabled else []
     if not to_change:
         outcome.message = f"The KMS firewall exception is {word}d already."
     elif run.check_mode:
@@ -107,23 +121,32 @@ def _switch(run: Run, rules: t.Sequence[FirewallRule], enabled: bool, word: str)
     return write_once(run, *writes, read=lambda: read_rules(run.windows), done=lambda found: all(rule.enabled is enabled for rule in found))
 
 
-def _warnings(windows: Windows, rules: tuple[FirewallRule, ...], listening_port: int | None) -> list[str]:
+def _warnings(readings: t.Mapping[ReadOperation, Reading], rules: tuple[FirewallRule, ...]) -> list[str]:
     found = []
+    listening_port = _listening_port(readings[PORT_QUERY])
     if listening_port not in (None, DEFAULT_PORT):
         found.append(
             f"This KMS host listens on port {listening_port}, but the built-in firewall exception opens {DEFAULT_PORT} only: "
             f"a rule of its own is needed for port {listening_port}."
         )
-    profiles = sorted({profile for rule in rules for profile in rule.profiles})
-    readings = windows.read([RegistryValue(rf"{POLICY}\{POLICY_PROFILES[p]}", "AllowLocalPolicyMerge", "REG_DWORD") for p in profiles])
-    for profile, reading in zip(profiles, readings, strict=True):
-        # 0 makes Windows ignore local rules in that profile (Microsoft: MS-GPFAS 2.2.3.13).
+    for profile in sorted({profile for rule in rules for profile in rule.profiles}):
+        reading = readings[POLICY_READS[profile]]
         if reading.error is None and reading.value == 0:
             found.append(
                 f"Group policy ignores local firewall rules in the {profile} profile (AllowLocalPolicyMerge is 0): "
                 "the exception has no effect there until the policy itself allows KMS."
             )
     return found
+
+
+def _listening_port(reading: Reading) -> int | None:
+    """Return the port on which this machine's KMS host listens, or would; None where that can't be read: only a warning is lost."""
+    rows = [] if reading.error is not None else reading.value
+    if len(rows) != 1:
+        return None
+    port = rows[0]["KeyManagementServiceListeningPort"]
+    # 0 stands for the default (slmgr.vbs treats it so).
+    return DEFAULT_PORT if port in (None, 0, NOT_AVAILABLE) else int(port)
 
 
 def _rule(row: Row) -> FirewallRule:

@@ -15,7 +15,7 @@ from .._keys import ProductKey
 from .install import install_key, uninstall_key
 from .model import Machine, Product, Products, primary_product, windows_candidates
 from .outcome import Outcome, predicted, snapshot
-from .read import read_machine, read_products
+from .read import read_before_key, read_products
 from .refusal import (
     NotAppliedError,
     RefusedError,
@@ -89,15 +89,14 @@ def install(run: Run, key: ProductKey, *, replace: bool, convert_from: t.Sequenc
 
     What is wrong with the key itself is refused before, by L(refuse_key). Raises RefusedError, MethodFailedError, NotAppliedError.
     """
-    machine = read_machine(run.windows, run.clock)
-    products = read_products(run.windows, run.clock)
+    found = read_before_key(run.windows, run.clock)
     # An Office host key stands beside Windows, so the key is looked for in every product.
-    there = with_key(products, key, ROLE, "KMS host key")
+    there = with_key(found.products, key, ROLE, "KMS host key")
     if there is not None:
         state = snapshot(there)
         message = f"The KMS host key ending in {key.last_five} is in already."
         return Outcome(before=state, after=state, message=message, extra={"partial_key": key.last_five})
-    current = check_install(machine, products, key, replace=replace, convert_from=convert_from, allow_client_os=allow_client_os)
+    current = check_install(found.machine, found.products, key, replace=replace, convert_from=convert_from, allow_client_os=allow_client_os)
     before = snapshot(current)
     outcome = Outcome(changed=True, before=before, after=before, extra={"partial_key": key.last_five})
     instead = f" in place of {current.label()}" if current else ""
@@ -106,7 +105,7 @@ def install(run: Run, key: ProductKey, *, replace: bool, convert_from: t.Sequenc
         outcome.after = predicted(ROLE, key)
         outcome.message = f"Would install the KMS host key ending in {key.last_five}{instead}."
         return outcome
-    after = install_key(run, key)
+    after = install_key(run, key, found.service_keys())
     installed = next(p for p in after if p.partial_key == key.last_five)
     if installed.role != ROLE:
         raise NotAppliedError(

@@ -8,18 +8,22 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import typing as t
+
 from .._keys import ProductKey
 from .._windows.interface import Invoke
 from .model import Product, Products
-from .read import PRODUCT_CLASS, read_products, service_key
+from .read import PRODUCT_CLASS, read_products, read_service_keys
 from .refusal import LOOK_AT_SPP_LOG, NotAppliedError
 from .run import Run
 from .service import SERVICE_CLASS, refresh
 from .write import Write, write_once
 
 
-def install_key(run: Run, key: ProductKey) -> Products:
+def install_key(run: Run, key: ProductKey, service_keys: t.Mapping[str, str]) -> Products:
     """Install a key that the machine does not have yet, and return the products as they are afterwards.
+
+    service_keys: the key by which the licensing service is addressed.
 
     Raises MethodFailedError when Windows refuses the key, NotAppliedError when the state does not show it.
     """
@@ -30,13 +34,13 @@ def install_key(run: Run, key: ProductKey) -> Products:
     products = write_once(
         run,
         Write(
-            Invoke(SERVICE_CLASS, "InstallProductKey", service_key(run.windows), {"ProductKey": key.text}),
+            Invoke(SERVICE_CLASS, "InstallProductKey", service_keys, {"ProductKey": key.text}),
             achieved=f"the product key ending in {key.last_five} is in",
             undone="InstallProductKey was not applied",
         ),
         read=lambda: read_products(run.windows, run.clock),
         done=installed,
-        then=lambda: refresh(run, service_key(run.windows)),
+        then=lambda: refresh(run, service_keys),
     )
     if not installed(products):
         raise NotAppliedError(
@@ -64,7 +68,7 @@ def uninstall_key(run: Run, product: Product) -> Products:
         ),
         read=lambda: read_products(run.windows, run.clock),
         done=gone,
-        then=lambda: refresh(run, service_key(run.windows)),
+        then=lambda: refresh(run, read_service_keys(run.windows)),
     )
     if not gone(products):
         raise NotAppliedError(

@@ -34,6 +34,9 @@ CLOCK_TOLERANCE_SECONDS = 4 * 3600
 LICENSED = 1
 """LicenseStatus of an activated product (Microsoft: win32metadata, SL_LICENSING_STATUS)."""
 
+NOT_AVAILABLE = 0xFFFFFFFF
+"""What numbers hold that have no value (documented as -1 in Microsoft: Learn, SoftwareLicensingService)."""
+
 LEVEL_PRODUCT = "product"
 LEVEL_APPLICATION = "application"
 LEVEL_MACHINE = "machine"

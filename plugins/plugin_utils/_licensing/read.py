@@ -11,6 +11,7 @@ Classes are read by named columns and the registry by named values, never whole:
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import typing as t
 
@@ -25,24 +26,24 @@ from .model import (
     LEVEL_MACHINE,
     LEVEL_PRODUCT,
     LICENSED,
+    NOT_AVAILABLE,
     Activation,
     Host,
     KmsMachine,
     LookupDomain,
     Machine,
     Product,
+    Products,
     Reason,
     Requests,
     Service,
     explain_count,
     timestamp,
 )
+from .service import SERVICE_CLASS
 
 WINDOWS_APPLICATION = "55c92734-d682-4d71-983e-d6ec3f16059f"
 """ApplicationID of Windows (the constant WindowsAppId of slmgr.vbs)."""
-
-NOT_AVAILABLE = 0xFFFFFFFF
-"""What counters hold that have no value (documented as -1 in Microsoft: Learn, SoftwareLicensingService)."""
 
 CURRENT_VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 SPP = CURRENT_VERSION + r"\SoftwareProtectionPlatform"
@@ -118,107 +119,132 @@ NETBIOS_LENGTH = 15
 """Longest NetBIOS name. CSName is one, so a name of this length may be a longer DNS host name cut short (Microsoft: Learn, naming conventions
 for computers and domains)."""
 
-MACHINE_READS: tuple[ReadOperation, ...] = (
-    Query("Win32_OperatingSystem", OS_COLUMNS),
-    RegistryValue(CURRENT_VERSION, "EditionID"),
-    RegistryValue(TCPIP, "Domain"),
-)
-
+OS_QUERY = Query("Win32_OperatingSystem", OS_COLUMNS)
+EDITION_ID = RegistryValue(CURRENT_VERSION, "EditionID")
 PRODUCT_CLASS = "SoftwareLicensingProduct"
 PRODUCT_QUERY = Query(PRODUCT_CLASS, PRODUCT_COLUMNS, "PartialProductKey IS NOT NULL")
-SERVICE_QUERY = Query("SoftwareLicensingService", SERVICE_COLUMNS)
-SPPSVC_QUERY = Query("Win32_Service", ("Name", "State", "StartMode"), "Name = 'sppsvc'")
-APPLICATION_KMS_NAME = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServiceName")
+VERSION_QUERY = Query(SERVICE_CLASS, ("Version",))
 APPLICATION_KMS_PORT = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServicePort")
+PUBLISH_LIST = RegistryValue(SPP, "DnsDomainPublishList", "REG_MULTI_SZ")
+HOST_NAME = RegistryValue(TCPIP, "Hostname")
+
+FIRST_READS: tuple[ReadOperation, ...] = (
+    OS_QUERY,
+    EDITION_ID,
+    RegistryValue(TCPIP, "Domain"),
+    # The service starts on demand when licensing data is asked for, so its state is only worth something before.
+    Query("Win32_Service", ("Name", "State", "StartMode"), "Name = 'sppsvc'"),
+    Query(SERVICE_CLASS, SERVICE_COLUMNS),
+    PRODUCT_QUERY,
+    RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServiceName"),
+)
+"""What is asked of every machine, in this order and all at once."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BeforeKey:
+    """What a key is compared with. C(machine) has no full name and no clock: they decide nothing here."""
+
+    machine: Machine
+    products: Products
+    version: Reading
+
+    def service_keys(self) -> dict[str, str]:
+        """Return the key by which the licensing service is addressed. Raises a WindowsError when it can't be told."""
+        return _service_keys(self.version)
 
 
 def read_activation(windows: Windows, clock: Clock) -> Activation:
-    """Read everything that activation_info reports.
+    """Read everything that activation_info reports: what every machine has in one go, and what else this one has in a second.
 
     Raises a WindowsError when the operating system, the licensing service or its products can't be read. What only adds to the picture (the
     service's state, registry values, firewall rules) ends up in C(problems) when it can't be read, and its values are None.
     """
     problems: list[str] = []
     asked = clock.now()
-    machine_readings = windows.read(MACHINE_READS)
-    between = (asked, clock.now())
-    machine = _machine(machine_readings, between, _host_name(windows, machine_readings, problems), problems)
-    # The service starts on demand when licensing data is asked for, so its state is only worth something before.
-    readings = windows.read((SPPSVC_QUERY, SERVICE_QUERY, PRODUCT_QUERY, APPLICATION_KMS_NAME))
-    service_row = _one(readings[1].get(), "SoftwareLicensingService")
+    system, edition_id, domain, sppsvc, service, keyed, kms_name = windows.read(FIRST_READS)
     now = clock.now()
-    products = tuple(_product(row, now) for row in readings[2].get())
-    sppsvc = _first(_optional(readings[0], problems))
-    application_machine = _application_machine(windows, readings[3], problems)
-    host = _host(windows, service_row, products, problems)
+    os_row = _one(system.get(), OS_QUERY.cim_class)
+    service_row = _one(service.get(), SERVICE_CLASS)
+    products = tuple(_product(row, now) for row in keyed.get())
+    # In the order of the reads, which is that of the problems.
+    machine = _machine(os_row, _text(_optional(edition_id, problems)))
+    domain_name = _text(_optional(domain, problems))
+    sppsvc_row = _first(_optional(sppsvc, problems))
+    set_machine = _text(_optional(kms_name, problems))
+    is_host = any(p.role == "kms_host" for p in products)
+    wanted: list[ReadOperation] = []
+    if len(machine.name) >= NETBIOS_LENGTH:
+        # It may be cut short: then the DNS host name is another.
+        wanted.append(HOST_NAME)
+    if set_machine:
+        # The port is stored as text, and only beside a name (Microsoft: Learn, Registry Settings for Volume Activation).
+        wanted.append(APPLICATION_KMS_PORT)
+    if is_host:
+        wanted += [PUBLISH_LIST, firewall.RULE_QUERY]
+    more = dict(zip(wanted, windows.read(wanted), strict=True)) if wanted else {}
+    host_name = _text(_optional(more[HOST_NAME], problems)) if HOST_NAME in more else None
+    local = os_row["LocalDateTime"]
     return Activation(
         collected_at=now,
-        machine=machine,
-        service=_service(service_row, products, sppsvc, application_machine),
-        host=host,
+        machine=dataclasses.replace(
+            machine,
+            fqdn=f"{host_name or machine.name}.{domain_name}".lower() if domain_name else None,
+            clock_offset_seconds=_clock_offset(local, asked, now) if isinstance(local, datetime.datetime) else None,
+        ),
+        service=_service(
+            service_row,
+            products,
+            sppsvc_row,
+            _application_machine(set_machine, more[APPLICATION_KMS_PORT], problems) if set_machine else None,
+        ),
+        host=_host(service_row, products, more[PUBLISH_LIST], more[firewall.RULE_QUERY], problems) if is_host else Host(is_kms_host=False),
         products=products,
         problems=tuple(problems),
     )
 
 
-def read_machine(windows: Windows, clock: Clock) -> Machine:
-    """Read the operating system only: what decides which key fits. Raises a WindowsError when it, or its edition, can't be read."""
-    asked = clock.now()
-    readings = windows.read(MACHINE_READS)
-    between = (asked, clock.now())
+def read_before_key(windows: Windows, clock: Clock) -> BeforeKey:
+    """Read what decides which key fits and what it would replace. Raises a WindowsError when the system, its edition or its products can't be read."""
+    system, edition_id, version, keyed = windows.read((OS_QUERY, EDITION_ID, VERSION_QUERY, PRODUCT_QUERY))
+    now = clock.now()
     # Without the edition a key would be refused, or an evaluation not be, for a reason that is none.
-    readings[1].get()
-    return _machine(readings, between, None, [])
+    machine = _machine(_one(system.get(), OS_QUERY.cim_class), _text(edition_id.get()))
+    return BeforeKey(machine, tuple(_product(row, now) for row in keyed.get()), version)
 
 
-def read_listening_port(windows: Windows) -> int:
-    """Return the TCP port on which this machine's KMS host listens, or would; 0 stands for 1688 (slmgr.vbs treats it so)."""
-    row = _one(
-        windows.read((Query("SoftwareLicensingService", ("KeyManagementServiceListeningPort",)),))[0].get(), "SoftwareLicensingService"
-    )
-    return _count(row["KeyManagementServiceListeningPort"]) or DEFAULT_PORT
-
-
-def read_products(windows: Windows, clock: Clock) -> tuple[Product, ...]:
+def read_products(windows: Windows, clock: Clock) -> Products:
     """Read the keyed products only: what a change to a key or an activation is read back from."""
-    rows = windows.read((PRODUCT_QUERY,))[0].get()
+    return products_in(windows.read((PRODUCT_QUERY,))[0], clock)
+
+
+def products_in(reading: Reading, clock: Clock) -> Products:
+    """Return the products that PRODUCT_QUERY gave just now; raise what it met instead."""
+    rows = reading.get()
     now = clock.now()
     return tuple(_product(row, now) for row in rows)
 
 
-def service_key(windows: Windows) -> dict[str, str]:
+def read_service_keys(windows: Windows) -> dict[str, str]:
     """Return the key by which SoftwareLicensingService is addressed: its Version (slmgr.vbs reads it first, too)."""
-    row = _one(windows.read((Query("SoftwareLicensingService", ("Version",)),))[0].get(), "SoftwareLicensingService")
-    return {"Version": str(row["Version"])}
+    return _service_keys(windows.read((VERSION_QUERY,))[0])
 
 
-def _host_name(windows: Windows, readings: list[Reading], problems: list[str]) -> str | None:
-    """Return the DNS host name where the computer name may be cut short, else None."""
-    name = str(_one(readings[0].get(), "Win32_OperatingSystem")["CSName"])
-    if len(name) < NETBIOS_LENGTH:
-        return None
-    host_name = _optional(windows.read((RegistryValue(TCPIP, "Hostname"),))[0], problems)
-    return _text(host_name)
+def _service_keys(version: Reading) -> dict[str, str]:
+    return {"Version": str(_one(version.get(), SERVICE_CLASS)["Version"])}
 
 
-def _machine(
-    readings: list[Reading], between: tuple[datetime.datetime, datetime.datetime], host_name: str | None, problems: list[str]
-) -> Machine:
-    row = _one(readings[0].get(), "Win32_OperatingSystem")
-    edition_id = _optional(readings[1], problems)
-    domain = _optional(readings[2], problems)
-    name = str(row["CSName"])
-    local = row["LocalDateTime"]
+def _machine(row: Row, edition_id: str | None) -> Machine:
     return Machine(
-        name=name,
-        fqdn=f"{host_name or name}.{domain}".lower() if domain else None,
+        name=str(row["CSName"]),
+        fqdn=None,
         caption=_text(row["Caption"]),
-        edition_id=_text(edition_id),
+        edition_id=edition_id,
         build=int(t.cast(str, row["BuildNumber"])),
         version=_text(row["Version"]),
         product_type=PRODUCT_TYPES.get(t.cast(int, row["ProductType"]), "unknown"),
         language=t.cast("int | None", row["OSLanguage"]),
-        clock_offset_seconds=_clock_offset(local, *between) if isinstance(local, datetime.datetime) else None,
+        clock_offset_seconds=None,
     )
 
 
@@ -231,7 +257,7 @@ def _clock_offset(local: datetime.datetime, asked: datetime.datetime, answered: 
     return round((local - nearest).total_seconds(), 1)
 
 
-def _service(row: Row, products: tuple[Product, ...], sppsvc: Row | None, application: KmsMachine | None) -> Service:
+def _service(row: Row, products: Products, sppsvc: Row | None, application: KmsMachine | None) -> Service:
     machine_level = _kms_machine(row, LEVEL_MACHINE, None)
     clients = [p for p in products if p.role == "kms_client" and p.application == "windows"]
     own = [p.kms_machine_configured for p in clients if p.kms_machine_configured]
@@ -257,20 +283,13 @@ def _service(row: Row, products: tuple[Product, ...], sppsvc: Row | None, applic
     )
 
 
-def _host(windows: Windows, row: Row, products: tuple[Product, ...], problems: list[str]) -> Host:
+def _host(row: Row, products: Products, publish_list: Reading, rules: Reading, problems: list[str]) -> Host:
     hosts = [p for p in products if p.role == "kms_host"]
-    if not hosts:
-        return Host(is_kms_host=False)
     # Windows and Office on one host have a count each; the machine's own is that of its Windows host key, where it has one.
     of_windows = [p for p in hosts if p.application == "windows"]
     chosen = of_windows[0] if len(of_windows) == 1 else hosts[0] if len(hosts) == 1 else None
-    domains = windows.read((RegistryValue(SPP, "DnsDomainPublishList", "REG_MULTI_SZ"),))[0]
-    listed = _optional(domains, problems)
-    try:
-        rules = firewall.read_rules(windows)
-    except WindowsError as error:
-        problems.append(error.line())
-        rules = None
+    listed = _optional(publish_list, problems)
+    rule_rows = _optional(rules, problems)
     count = chosen.count if chosen else None
     return Host(
         is_kms_host=True,
@@ -282,7 +301,7 @@ def _host(windows: Windows, row: Row, products: tuple[Product, ...], problems: l
         publish_domains=tuple(str(line) for line in listed) if listed else (),
         low_priority=t.cast("bool | None", row["KeyManagementServiceLowPriority"]),
         requests=chosen.requests if chosen else None,
-        firewall_rules=rules,
+        firewall_rules=None if rule_rows is None else firewall.rules_in(rule_rows),
     )
 
 
@@ -363,16 +382,12 @@ def _lookup_domain(row: Row, level: str, activation_id: str | None) -> LookupDom
     return LookupDomain(domain, level, activation_id) if domain else None
 
 
-def _application_machine(windows: Windows, reading: Reading, problems: list[str]) -> KmsMachine | None:
-    name = _optional(reading, problems)
-    if not name:
-        return None
-    # The port is stored as text, and only beside a name (Microsoft: Learn, Registry Settings for Volume Activation).
-    port = _optional(windows.read((APPLICATION_KMS_PORT,))[0], problems)
+def _application_machine(name: str, reading: Reading, problems: list[str]) -> KmsMachine:
+    port = _optional(reading, problems)
     if port and not str(port).isdigit():
         problems.append(f"The KMS port set for the Windows application is no number: {port!r}.")
         port = None
-    return KmsMachine(str(name), int(port) if port else DEFAULT_PORT, LEVEL_APPLICATION)
+    return KmsMachine(name, int(port) if port else DEFAULT_PORT, LEVEL_APPLICATION)
 
 
 def _optional(reading: Reading, problems: list[str]) -> t.Any:

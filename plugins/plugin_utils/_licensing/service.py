@@ -13,7 +13,7 @@ import dataclasses
 import typing as t
 
 from .._windows.errors import LoginRefusedError, MethodFailedError, OutcomeUnknownError, RedirectedError, UnreachableError, WindowsError
-from .._windows.interface import Invoke, Query, Windows
+from .._windows.interface import Invoke, Query, Reading, Windows
 from .run import Run
 from .write import watch
 
@@ -46,12 +46,17 @@ class ServiceProcess:
         return bool(self.process_id) and bool(before.process_id) and self.process_id != before.process_id
 
 
-def read_process(windows: Windows) -> ServiceProcess:
-    """Return what sppsvc is doing now, and in which process."""
-    rows = windows.read((PROCESS_QUERY,))[0].get()
+def process_in(reading: Reading) -> ServiceProcess:
+    """Return what sppsvc was doing, and in which process, when PROCESS_QUERY was read."""
+    rows = reading.get()
     if not rows:
         return ServiceProcess(MISSING, None)
     return ServiceProcess(str(rows[0]["State"]).lower(), t.cast("int | None", rows[0]["ProcessId"]))
+
+
+def read_process(windows: Windows) -> ServiceProcess:
+    """Return what sppsvc is doing now, and in which process."""
+    return process_in(windows.read((PROCESS_QUERY,))[0])
 
 
 def refresh(run: Run, service_keys: t.Mapping[str, str]) -> None:
@@ -61,14 +66,13 @@ def refresh(run: Run, service_keys: t.Mapping[str, str]) -> None:
         run.windows.invoke(Invoke(SERVICE_CLASS, "RefreshLicenseStatus", service_keys))
 
 
-def restart(run: Run) -> None:
-    """Stop sppsvc, start it, and see it run in a new process.
+def restart(run: Run, before: ServiceProcess) -> None:
+    """Stop sppsvc, start it, and see it run in a new process. C(before) is how it was found.
 
     Whatever is lost on the way, the service is not left standing still while the machine can be reached. Raises WindowsError, with a text that says so
     where the service may stand still all the same.
     """
     run.notify("restarting the licensing service (sppsvc)")
-    before = read_process(run.windows)
     if before.state != STOPPED:
 
         def stopped(now: ServiceProcess) -> bool:

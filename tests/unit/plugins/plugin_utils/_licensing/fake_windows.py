@@ -36,7 +36,10 @@ def run_on(windows: FakeWindows, *, clock: Clock | None = None, check_mode: bool
 
 
 class FakeWindows:
-    """Implements the interface C(Windows) over rows. C(methods) maps a method's name to what it does; any other call fails the test."""
+    """Implements the interface C(Windows) over rows. C(methods) maps a method's name to what it does; any other call fails the test.
+
+    C(conversations) counts the lists of reads and the calls: each is a PowerShell process of seconds where that is the backend.
+    """
 
     backend = "fake"
 
@@ -58,12 +61,16 @@ class FakeWindows:
         self.methods = methods or {}
         self.calls: list[Invoke] = []
         self.reads: list[t.Any] = []
+        self.conversations = 0
         self.errors: dict[str, Exception] = {}
 
     def read(self, operations: t.Sequence[t.Any]) -> list[Reading]:
+        assert operations, "nobody asks for nothing"
+        self.conversations += 1
         return [self._read(operation) for operation in operations]
 
     def invoke(self, call: Invoke) -> dict[str, t.Any]:
+        self.conversations += 1
         self.calls.append(call)
         if call.method == "RefreshLicenseStatus" and call.method not in self.methods:
             return {}

@@ -72,6 +72,19 @@ def test_an_unlicensed_client_is_activated_and_read_back():
     assert windows.written() == ["Activate", "RefreshLicenseStatus"]
 
 
+def test_what_an_activation_costs_in_conversations():
+    def cost(*rows, **options):
+        windows = machine(*rows)
+        run(windows, **options)
+        return windows.conversations
+
+    # The products; Activate, the service's Version, RefreshLicenseStatus, the products; StopService, a look, StartService, a look.
+    assert cost(product_row()) == 1
+    assert cost(product_row(**UNLICENSED)) == 5
+    assert cost(product_row("kms_host", **UNLICENSED)) == 9
+    assert cost(product_row("kms_host"), publish=True) == 5
+
+
 @pytest.mark.parametrize("role", ["kms_client", "mak", "retail"])
 def test_what_is_licensed_is_not_activated_again(role):
     windows = machine(product_row(role))

@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._keys import parse_key
-from ansible_collections.activation.kms.plugins.plugin_utils._licensing import client_key, read
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing import client_key, install, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import (
     LoginRefusedError,
@@ -54,6 +56,28 @@ def test_auto_takes_the_key_of_edition_and_build_and_reads_it_back():
     assert outcome.before["partial_key"] is None
     assert outcome.after["partial_key"] == "6VM33"
     assert windows.written() == ["InstallProductKey", "RefreshLicenseStatus"]
+
+
+def test_a_conversion_takes_four_conversations_and_a_comparison_one():
+    windows = machine(product_row("mak", "AAAAA"))
+    run(windows, convert_from=["mak"])
+    assert windows.conversations == 4
+    assert {call.keys["Version"] for call in windows.calls} == {"10.0.20348.2227"}
+    windows = machine(product_row())
+    run(windows)
+    assert windows.conversations == 1
+
+
+def test_a_version_that_cannot_be_read_matters_only_where_a_key_goes_in():
+    away = WindowsError("reading SoftwareLicensingService", "it failed")
+    windows = machine(product_row())
+    windows.errors["SoftwareLicensingService"] = away
+    assert not run(windows).changed
+    windows = machine()
+    windows.errors["SoftwareLicensingService"] = away
+    with pytest.raises(WindowsError, match="reading SoftwareLicensingService: it failed"):
+        run(windows)
+    assert windows.written() == []
 
 
 def test_the_right_key_is_left_alone():
@@ -166,7 +190,7 @@ def test_a_login_refused_while_watching_is_not_tried_again():
     windows.methods["InstallProductKey"] = method
     with pytest.raises(NotAppliedError, match="the machine refused the login"):
         run(windows)
-    tried_after = [read_ for read_ in windows.reads if read_ is read.PRODUCT_QUERY]
+    tried_after = [operation for operation in windows.reads if operation is read.PRODUCT_QUERY]
     assert len(tried_after) == 2, "one before the change, one after it"
 
 
@@ -226,11 +250,8 @@ def test_a_lost_answer_whose_effect_shows_late_is_changed():
         if clock.elapsed > 10:
             late(windows.calls[0])
 
-    from ansible_collections.activation.kms.plugins.plugin_utils._licensing.clock import Clock
-    from ansible_collections.activation.kms.plugins.plugin_utils._licensing.install import install_key
-
-    slow = Clock(clock.clock.now, clock.clock.monotonic, wait)
-    products = install_key(run_on(windows, clock=slow), parse_key("WX4NM-KYWYW-QJJR4-XV3QB-6VM33"))
+    slow = dataclasses.replace(clock.clock, sleep=wait)
+    products = install.install_key(run_on(windows, clock=slow), parse_key("WX4NM-KYWYW-QJJR4-XV3QB-6VM33"), {"Version": "10.0"})
     assert products[0].partial_key == "6VM33"
     assert 10 < clock.elapsed < 20
 

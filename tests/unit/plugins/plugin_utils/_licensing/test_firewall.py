@@ -9,11 +9,12 @@ from ansible_collections.activation.kms.plugins.plugin_utils._licensing import f
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import MethodFailedError, OutcomeUnknownError, UnreachableError
 
-from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeWindows, rule_row, run_on
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeWindows, rule_row, run_on, service_row
 
 
-def machine(*rows, **registry):
-    windows = FakeWindows({"MSFT_NetFirewallRule": list(rows)}, registry)
+def machine(*rows, port=0, **registry):
+    service = service_row(KeyManagementServiceListeningPort=port)
+    windows = FakeWindows({"MSFT_NetFirewallRule": list(rows), "SoftwareLicensingService": [service]}, registry)
 
     def switch(value):
         def method(call):
@@ -27,8 +28,8 @@ def machine(*rows, **registry):
     return windows
 
 
-def run(windows, enabled=True, *, listening_port=1688, check_mode=False, clock=None):
-    return firewall.set_exception(run_on(windows, check_mode=check_mode, clock=clock), enabled=enabled, listening_port=listening_port)
+def run(windows, enabled=True, *, check_mode=False, clock=None):
+    return firewall.set_exception(run_on(windows, check_mode=check_mode, clock=clock), enabled=enabled)
 
 
 def no_scope(**changes):
@@ -181,7 +182,31 @@ def lose_it():
 
 
 def test_another_listening_port_is_warned_of():
-    assert "opens 1688 only" in run(machine(rule_row()), listening_port=1700).warnings[0]
+    assert "opens 1688 only" in run(machine(rule_row(), port=1700)).warnings[0]
+
+
+@pytest.mark.parametrize("port", [0, 1688, None, 0xFFFFFFFF])
+def test_the_port_of_the_exception_is_not_warned_of(port):
+    assert run(machine(rule_row(), port=port)).warnings == []
+
+
+def test_without_the_licensing_service_the_rules_are_switched_all_the_same():
+    windows = machine(rule_row())
+    windows.errors["SoftwareLicensingService"] = MethodFailedError("reading SoftwareLicensingService", "it failed")
+    assert run(windows).changed
+    windows = machine(rule_row())
+    windows.rows["SoftwareLicensingService"] = []
+    assert run(windows).changed
+
+
+def test_two_rules_are_switched_in_four_conversations_and_nothing_else_is_asked_to_switch_them_off():
+    windows = machine(rule_row(), no_scope())
+    run(windows)
+    assert windows.conversations == 4
+    windows = machine(rule_row(Enabled=1))
+    run(windows, enabled=False)
+    assert windows.conversations == 3
+    assert set(windows.reads) == {firewall.RULE_QUERY}
 
 
 def test_a_policy_that_ignores_local_rules_is_warned_of():

@@ -46,6 +46,16 @@ def test_a_host_key_goes_in_place_of_the_public_client_key_without_asking():
     assert windows.written() == ["InstallProductKey", "RefreshLicenseStatus"]
 
 
+def test_a_host_key_goes_in_by_four_conversations_and_out_by_five():
+    windows = machine(product_row())
+    install(windows)
+    assert windows.conversations == 4
+    # The products, UninstallProductKey, the service's Version, RefreshLicenseStatus, the products.
+    windows = machine(product_row("kms_host", "0A1Z5"))
+    remove(windows)
+    assert windows.conversations == 5
+
+
 def test_the_same_host_key_is_left_alone():
     windows = machine(product_row("kms_host", "0A1Z5"))
     assert not install(windows).changed

@@ -203,6 +203,25 @@ def test_firewall_and_publish_list_are_asked_of_hosts_only():
     assert not asked & {"MSFT_NetFirewallRule", "DnsDomainPublishList"}
 
 
+def test_a_client_is_read_in_one_conversation_and_what_only_some_machines_have_in_a_second():
+    def cost(rows, **registry):
+        windows = FakeWindows(rows, registry)
+        activation(windows)
+        return windows.conversations
+
+    client, host = {"SoftwareLicensingProduct": [product_row()]}, {"SoftwareLicensingProduct": [product_row("kms_host")]}
+    assert cost(client) == 1
+    assert cost(host) == 2
+    assert cost({**host, "Win32_OperatingSystem": [os_row(CSName="KMS-HEADQUARTER")]}, KeyManagementServiceName="kms.example") == 2
+
+
+def test_the_service_is_looked_at_before_anything_that_may_start_it():
+    windows = FakeWindows({"SoftwareLicensingProduct": [product_row()]})
+    activation(windows)
+    classes = [getattr(operation, "cim_class", "") for operation in windows.reads]
+    assert classes.index("Win32_Service") < min(classes.index("SoftwareLicensingService"), classes.index("SoftwareLicensingProduct"))
+
+
 def test_what_only_adds_to_the_picture_is_a_problem_and_no_failure():
     windows = FakeWindows({"SoftwareLicensingProduct": [product_row()]})
     windows.errors["Domain"] = AccessDeniedError("reading Domain", "access is denied", code=5)
@@ -257,7 +276,7 @@ def test_the_time_that_the_question_took_is_no_clock_offset(ahead, offset):
     slow = windows.read
 
     def read_in_nine_seconds(operations):
-        if operations == read.MACHINE_READS:
+        if operations == read.FIRST_READS:
             clock.elapsed += 9.0
         return slow(operations)
 
