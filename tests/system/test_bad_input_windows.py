@@ -200,7 +200,7 @@ OTHER_KINDS = [
         "host_key",
         {"key": MAK, "allow_client_os": True},
         says=f"the key ending in AZ0LE was installed, but it is no KMS host key: it made {A_MAK}. "
-        "Next: give the host key (CSVLK); this module replaces the wrong key when convert_from names its channel.",
+        "Next: give the host key (CSVLK), with convert_from: [mak].",
         changed=True,
         writes=(INSTALL, REFRESH),
         differs=("products",),

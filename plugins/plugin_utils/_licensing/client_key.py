@@ -96,7 +96,7 @@ def plan(
     """Decide, without touching the machine, which key it gets. Raises RefusedError."""
     key, title = choose_key(machine, wanted, allow_unlisted_key=allow_unlisted_key)
     current = require_one_windows(products)
-    there = with_key(products, key, ROLE, "KMS client key")
+    there = with_key(products, key, ROLE, "KMS client key", CONVERTIBLE)
     if there is not None:
         return Plan(key, title, there, False)
     if current is None:

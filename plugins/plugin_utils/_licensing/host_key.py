@@ -91,7 +91,7 @@ def install(run: Run, key: ProductKey, *, replace: bool, convert_from: t.Sequenc
     """
     found = read_before_key(run.windows, run.clock)
     # An Office host key stands beside Windows, so the key is looked for in every product.
-    there = with_key(found.products, key, ROLE, "KMS host key")
+    there = with_key(found.products, key, ROLE, "KMS host key", CONVERTIBLE)
     if there is not None:
         state = snapshot(there)
         message = f"The KMS host key ending in {key.last_five} is in already."
@@ -110,7 +110,7 @@ def install(run: Run, key: ProductKey, *, replace: bool, convert_from: t.Sequenc
     if installed.role != ROLE:
         raise NotAppliedError(
             f"the key ending in {key.last_five} was installed, but it is no KMS host key: it made {installed.label()}",
-            "give the host key (CSVLK); this module replaces the wrong key when convert_from names its channel",
+            "give the host key (CSVLK)" + (f", with convert_from: [{installed.role}]" if installed.role in CONVERTIBLE else ""),
         )
     if installed.application != "windows":
         outcome.warnings.append(f"This host key is for {installed.name}, not for Windows: the machine's Windows keeps the key it had.")

@@ -8,6 +8,8 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import typing as t
+
 from .._catalogue.loader import is_evaluation
 from .._keys import ProductKey
 from .model import Machine, Product, Products, no_primary_reason, windows_candidates
@@ -65,12 +67,16 @@ def refuse_evaluation_product(product: Product) -> None:
         )
 
 
-def with_key(products: Products, key: ProductKey, role: str, kind: str) -> Product | None:
-    """Return the product that has this key, None when none has it; refuse when the key has turned out to be of another kind."""
+def with_key(products: Products, key: ProductKey, role: str, kind: str, convertible: t.Container[str]) -> Product | None:
+    """Return the product that has this key, None when none has it; refuse when the key has turned out to be of another kind.
+
+    convertible: the roles that the module's C(convert_from) takes; a key of another role is replaced without asking, or not at all.
+    """
     found = next((p for p in products if p.partial_key == key.last_five), None)
     if found is not None and found.role != role:
         raise RefusedError(
             f"the key ending in {key.last_five} is in already, but it is no {kind}: it made {found.label()}",
-            f"give the {kind}; where it is to replace this one, set convert_from: [{found.role}]",
+            f"give the {kind}"
+            + (f"; where it is to replace this one, set convert_from: [{found.role}]" if found.role in convertible else ""),
         )
     return found

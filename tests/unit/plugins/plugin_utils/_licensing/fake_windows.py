@@ -158,6 +158,9 @@ def product_row(role: str = "kms_client", partial: str | None = "6VM33", **chang
         "mak": ("VOLUME_MAK", "Volume:MAK"),
         "retail": ("RETAIL", "Retail"),
         "evaluation": ("TIMEBASED_EVAL", "Retail:TB:Eval"),
+        "oem": ("OEM_DM", "OEM:DM"),
+        "avma": ("VIRTUAL_MACHINE_ACTIVATION", "Volume:AVMA"),
+        "unknown": ("SOMETHING_NEW", "Something:New"),
     }
     word, channel = words[role]
     row: dict[str, t.Any] = dict.fromkeys(read.PRODUCT_COLUMNS)
