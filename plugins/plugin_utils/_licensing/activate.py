@@ -13,6 +13,7 @@ import typing as t
 
 from .._catalogue.loader import ROLES
 from .._windows.errors import MethodFailedError, WindowsError
+from .._windows.faults import explained_error, is_unspecific
 from .._windows.interface import Invoke, Reading
 from .model import Product, Products, windows_candidates
 from .outcome import KNOWN_AFTER, Outcome, snapshot
@@ -29,8 +30,6 @@ COUNT_TOO_LOW = 0xC004F038
 """SL_E_VL_NOT_ENOUGH_COUNT: the host answered, and counted this machine, but its count is still below what this Windows needs."""
 
 LICENSING_ERRORS = "0xC004"
-WSMAN_CODES = 0x8033
-"""Upper half of the codes of WS-Management itself, which say that a method failed and not why (Windows SDK: wsmerror.h)."""
 
 COUNTED_BY_MICROSOFT = ("kms_host", "mak", "retail", "oem")
 """Roles whose activation is done by Microsoft's servers, which count it: a second one is used up for nothing."""
@@ -233,21 +232,15 @@ def _read(run: Run, *, with_process: bool) -> _Found:
 
 
 def _with_own_reason(failed: MethodFailedError, after: Product) -> MethodFailedError:
-    """Return the error with the product's own reason, where the fault named no code of licensing.
+    """Return the error of the product's own reason, where the fault named no code that says why.
 
     No published capture shows the fault of a failed activation over WS-Management; LicenseStatusReason carries the same code in any case.
     """
     reason = after.reason
-    if reason is None or not reason.code.startswith(LICENSING_ERRORS) or (failed.code is not None and failed.code >> 16 != WSMAN_CODES):
+    if reason is None or not reason.code.startswith(LICENSING_ERRORS) or not is_unspecific(failed.code):
         return failed
-    return MethodFailedError(
-        failed.doing,
-        f"{failed.detail}; the product's own reason is {reason.code}",
-        code=int(reason.code, 16),
-        symbol=reason.symbol,
-        meaning=reason.meaning,
-        next_step=failed.next_step,
-    )
+    detail = f"{failed.detail}; the product's own reason is {reason.code}"
+    return explained_error(MethodFailedError, failed.doing, detail, int(reason.code, 16))
 
 
 def _extra(result: str) -> dict[str, t.Any]:

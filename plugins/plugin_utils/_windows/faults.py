@@ -43,6 +43,7 @@ STALE_SESSION = "stale_session"
 DONE_UNREPORTED = "done_unreported"
 WRONG_PLACE = "wrong_place"
 BROKEN_OFF = "broken_off"
+UNSPECIFIC = "unspecific"
 SERVICE_AWAY = "service_away"
 
 ACCESS_DENIED_NEXT = (
@@ -70,6 +71,7 @@ _DETAIL_LENGTH = 600
 _PROVIDER_LENGTH = 80
 
 Explain = t.Callable[[int], Explanation | None]
+Error = t.TypeVar("Error", bound=FaultError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,35 +144,34 @@ def fault_error(
     after: what had been achieved before, added to the detail.
     """
     kind, next_step = _class_of(fault, method)
-    known = _explanation(fault.code, explain)
     words = [text for text in fault.texts if not _ONLY_A_CODE.fullmatch(text)]
     detail = mask_keys("; ".join(words[:2]), secrets)[:_DETAIL_LENGTH] or "the machine answered with a fault that says nothing"
     if fault.provider:
         detail = f"{mask_keys(fault.provider, secrets)[:_PROVIDER_LENGTH]} says: {detail}"
-    return kind(
-        doing,
-        detail.rstrip(". ") + after,
-        code=fault.code,
-        symbol=known.symbol if known else None,
-        meaning=known.meaning if known else None,
-        next_step=next_step or (known.remedy if known else None),
-    )
+    return explained_error(kind, doing, detail.rstrip(". ") + after, fault.code, next_step=next_step, explain=explain)
 
 
 def return_value_error(code: int, doing: str, explain: Explain = explain_code) -> FaultError:
     """Return the exception for a method that ran and returned a code other than 0, an HRESULT or a Win32 error."""
-    known = _explanation(code, explain)
     denied = code in _KINDS[ACCESS_DENIED].codes
     kind: type[FaultError] = AccessDeniedError if denied else UnclearError if code in _KINDS[BROKEN_OFF].codes else MethodFailedError
-    next_step = ACCESS_DENIED_NEXT if denied else known.remedy if known else None
-    return kind(
-        doing,
-        f"the method returned {code & 0xFFFFFFFF}",
-        code=code,
-        symbol=known.symbol if known else None,
-        meaning=known.meaning if known else None,
-        next_step=next_step,
-    )
+    next_step = ACCESS_DENIED_NEXT if denied else None
+    return explained_error(kind, doing, f"the method returned {code & 0xFFFFFFFF}", code, next_step=next_step, explain=explain)
+
+
+def explained_error(
+    kind: type[Error], doing: str, detail: str, code: int | None, *, next_step: str | None = None, explain: Explain = explain_code
+) -> Error:
+    """Return an error with what the catalogue knows of its code: name, meaning, and the remedy where no other next step is given."""
+    known = _explanation(code, explain)
+    if known is None:
+        return kind(doing, detail, code=code, next_step=next_step)
+    return kind(doing, detail, code=code, symbol=known.symbol, meaning=known.meaning, next_step=next_step or known.remedy)
+
+
+def is_unspecific(code: int | None) -> bool:
+    """Tell whether an error's code, or having none, says only that something failed and not why."""
+    return code is None or is_wsman(code) or code in _KINDS[UNSPECIFIC].codes
 
 
 @dataclasses.dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.loader import explain_code
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import activate
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.refusal import NotAppliedError, RefusedError
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import (
@@ -147,14 +148,34 @@ def test_a_count_too_low_that_moves_the_status_is_changed():
     assert run(windows, accept_low_count=True).changed
 
 
-def test_a_fault_without_a_licensing_code_is_explained_by_the_products_own_reason():
+WSMAN_CODE, WBEM_E_FAILED = 0x80338003, 0x80041001
+
+
+@pytest.mark.parametrize("code", [None, WSMAN_CODE, WBEM_E_FAILED])
+def test_a_fault_that_does_not_say_why_is_explained_by_the_products_own_reason_and_its_remedy(code):
     windows = machine(product_row(**UNLICENSED))
     windows.methods["Activate"] = fail_with(
-        0x80338003, lambda call: windows.rows["SoftwareLicensingProduct"][0].update(LicenseStatusReason=0xC004F074)
+        code, lambda call: windows.rows["SoftwareLicensingProduct"][0].update(LicenseStatusReason=0xC004F074)
     )
     with pytest.raises(MethodFailedError) as caught:
         run(windows, accept_low_count=True)
+    known = explain_code(0xC004F074)
     assert (caught.value.code, caught.value.symbol) == (0xC004F074, "SL_E_VL_BINDING_SERVICE_UNAVAILABLE")
+    assert (caught.value.meaning, caught.value.next_step) == (known.meaning, known.remedy.rstrip("."))
+    assert "the product's own reason is 0xC004F074" in caught.value.detail
+
+
+@pytest.mark.parametrize("code", [0x80070005, 0x800706BA, 0x80041002, 0xC004F074])
+def test_a_fault_that_says_why_is_believed_and_its_own_next_step_stays(code):
+    windows = machine(product_row(**UNLICENSED))
+
+    def fail(call):
+        raise MethodFailedError("calling Activate", "it failed", code=code, next_step="do this")
+
+    windows.methods["Activate"] = fail
+    with pytest.raises(MethodFailedError) as caught:
+        run(windows)
+    assert (caught.value.code, caught.value.next_step) == (code, "do this")
 
 
 def test_a_count_too_low_is_found_in_the_products_own_reason_when_the_fault_names_no_code():
