@@ -9,6 +9,7 @@ sizes and quotas, the licensing service that restarts under a task, and sessions
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 import pytest
@@ -19,10 +20,12 @@ from tests.system.bad_input import (
     ACTIVATE,
     HOST,
     INSTALL,
+    MAK,
     OK,
     PC,
     PC_WITHOUT_KEY,
     REFRESH,
+    SERVER,
     UNREACHABLE,
     Case,
     Outcomes,
@@ -31,7 +34,7 @@ from tests.system.bad_input import (
 )
 from tests.system.conftest import StartLab
 from tests.system.test_bad_input_connection import LOGIN_REFUSED
-from tests.system.test_bad_input_replies import CLIENT, QUERY, THREE_PRODUCTS
+from tests.system.test_bad_input_replies import ADMINISTRATOR, CLIENT, QUERY, THREE_PRODUCTS
 
 READING = "reading SoftwareLicensingProduct: "
 UNKNOWN_ERROR = (
@@ -269,6 +272,110 @@ EXPIRED = [
         ),
     )
 ]
+POWERSHELL: Json = {"backend": "powershell"}
+ENDED = "PowerShell ended without an answer (exit code -1): …"
+
+
+def over_powershell(
+    promise: str, machine: Json, module: str, options: Json | None = None, fault: Json | None = None, **more: t.Any
+) -> Case:
+    """Return a case over the powershell backend. C(fault) meets a cmdlet on the machine, or the shell where it names an operation of one."""
+    return Case(promise, machine, module, {**POWERSHELL, **(options or {})}, faults=(fault,) if fault else (), **more)
+
+
+def at_cmdlet(do: str, **more: t.Any) -> Json:
+    """Return a fault that meets a cmdlet; cut_before and cut_after kill the process that called it."""
+    return {"do": do, "via": "powershell", **more}
+
+
+# A run of PowerShell takes seconds, so that these are the modules that need the fewest.
+OVER_POWERSHELL = [
+    over_powershell(
+        "PowerShell that dies before it answers a read",
+        SERVER,
+        "firewall_exception",
+        fault={"do": "kill_process", "operation": "Receive"},
+        says="reading MSFT_NetFirewallRule…: " + ENDED + " Next: check that the machine has Windows PowerShell 5.1 or PowerShell 7, "
+        "and look at the error with -vvv and a module like ansible.windows.win_ping.",
+    ),
+    over_powershell(
+        "PowerShell that dies before a write",
+        SERVER,
+        "firewall_exception",
+        ONE_LOOK,
+        fault=at_cmdlet("cut_before", method="Enable"),
+        says="the firewall rule SPPSVC-In-TCP was not enabled: " + ENDED + "; the call may have been carried out; watched for 0 s, "
+        "and the state is the old one. It was not sent a second time. Next: run the task again, it compares first.",
+        changed=True,
+        writes=("Enable",),
+    ),
+    over_powershell(
+        "PowerShell that dies after a write",
+        SERVER,
+        "firewall_exception",
+        fault=at_cmdlet("cut_after", method="Enable"),
+        status=OK,
+        says="The KMS firewall exception was enabled.",
+        changed=True,
+        writes=("Enable",),
+        differs=("firewall",),
+    ),
+    *(
+        over_powershell(
+            f"noise on stderr, {form}",
+            SERVER,
+            "firewall_exception",
+            {"state": "disabled"},
+            {"do": "stderr_noise", "operation": "Command", "form": form, "times": None},
+            status=OK,
+            says="The KMS firewall exception is disabled already.",
+        )
+        for form in ("clixml_progress", "clixml_error")
+    ),
+    over_powershell(
+        "access denied to the firewall, over PowerShell",
+        {**SERVER, "access_denied": ["root/standardcimv2"]},
+        "firewall_exception",
+        says=f"reading MSFT_NetFirewallRule: … (0x80041003 WBEM_E_ACCESS_DENIED). The user has no permission for this in WMI. {ADMINISTRATOR}",
+        error={"code": "0x80041003", "symbol": "WBEM_E_ACCESS_DENIED"},
+    ),
+    over_powershell(
+        "a provider's HRESULT, over PowerShell",
+        {**PC, "kms_machine": {"name": "nobody.corp.example"}},
+        "activate",
+        says="calling Activate of SoftwareLicensingProduct (ID=…): … (0xC004F074 SL_E_VL_BINDING_SERVICE_UNAVAILABLE). "
+        "No KMS host gave a usable answer (generic wrapper). Next: Read each event 12288 of the attempt: …",
+        error={"code": "0xC004F074", "symbol": "SL_E_VL_BINDING_SERVICE_UNAVAILABLE"},
+        writes=(ACTIVATE,),
+    ),
+    over_powershell(
+        "a provider that takes three seconds, over PowerShell",
+        SERVER,
+        "firewall_exception",
+        {"state": "disabled"},
+        at_cmdlet("hang", seconds=3.0, operation="Enumerate"),
+        status=OK,
+        says="The KMS firewall exception is disabled already.",
+    ),
+    over_powershell(
+        "the licensing service away for a moment, over PowerShell",
+        {**PC, "licensed": True, "sppsvc_interrupted": [{"code": SERVER_UNAVAILABLE}]},
+        "activate",
+        status=OK,
+        says="Windows(R), Enterprise edition (kms_client, key ...2YT43) is licensed already.",
+    ),
+    over_powershell(
+        "the licensing service gone in the middle of an activation, over PowerShell",
+        {"windows": "windows-10-enterprise", "key": MAK},
+        "activate",
+        fault=at_cmdlet("fault", method=ACTIVATE, form="text", hresult=CALL_FAILED, execute=True),
+        status=OK,
+        says="Windows(R), Enterprise edition (mak, key ...AZ0LE) is licensed now.",
+        changed=True,
+        writes=(ACTIVATE,),
+        differs=("products",),
+    ),
+]
 CASES = [*TIME_AND_SIZE, *RESTARTS, *SEALED, *EXPIRED]
 
 CONNECTION, REPLIES, CHANGES, WINDOWS = (
@@ -276,6 +383,7 @@ CONNECTION, REPLIES, CHANGES, WINDOWS = (
     for module in (test_bad_input_connection, test_bad_input_replies, test_bad_input_changes, test_bad_input_windows)
 )
 HERE = frozenset(case.promise for case in CASES)
+THERE = frozenset(case.promise for case in OVER_POWERSHELL)
 
 STANDS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "401": (CONNECTION, ("a wrong password", "a wrong user")),
@@ -336,8 +444,25 @@ STANDS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "access denied at a write": (WINDOWS, ("a firewall rule that may not be changed",)),
     "a provider's HRESULT": (WINDOWS, ("an unknown key, said in the form text", "a host that is not there, said in the form return_value")),
     "sppsvc restarting under us": (HERE, tuple(case.promise for case in RESTARTS)),
+    "PowerShell that dies before an answer": (THERE, ("PowerShell that dies before it answers a read",)),
+    "PowerShell that dies before, and after, a write": (
+        THERE,
+        ("PowerShell that dies before a write", "PowerShell that dies after a write"),
+    ),
+    "CLIXML noise on stderr": (THERE, ("noise on stderr, clixml_progress", "noise on stderr, clixml_error")),
+    "access denied to one namespace, over PowerShell": (THERE, ("access denied to the firewall, over PowerShell",)),
+    "a provider's HRESULT, over PowerShell": (THERE, ("a provider's HRESULT, over PowerShell",)),
+    "a slow provider, over PowerShell": (THERE, ("a provider that takes three seconds, over PowerShell",)),
+    "sppsvc restarting under us, over PowerShell": (
+        THERE,
+        (
+            "the licensing service away for a moment, over PowerShell",
+            "the licensing service gone in the middle of an activation, over PowerShell",
+        ),
+    ),
 }
-"""Each fault, and the cases that show it."""
+"""Each fault, and the cases that show it. What happens below HTTP or in a SOAP message has no counterpart over PowerShell; what a connection
+plugin meets there is in test_authentication.py."""
 
 
 def promise(case: Case) -> str:
@@ -346,7 +471,12 @@ def promise(case: Case) -> str:
 
 @pytest.fixture(scope="module")
 def outcomes(start_lab: StartLab) -> Outcomes:
-    return run_cases(start_lab, CASES)
+    return run_cases(start_lab, [dataclasses.replace(case, options={**case.options, "backend": "wsman"}) for case in CASES])
+
+
+@pytest.fixture(scope="module")
+def outcomes_over_powershell(start_lab: StartLab) -> Outcomes:
+    return run_cases(start_lab, OVER_POWERSHELL)
 
 
 @pytest.mark.parametrize("fault", STANDS)
@@ -356,21 +486,25 @@ def test_each_fault_of_the_list_has_its_cases(fault: str) -> None:
     assert set(wanted) - there == set()
 
 
+@pytest.mark.wsman
 @pytest.mark.parametrize("case", TIME_AND_SIZE, ids=promise)
 def test_time_and_size_and_quotas(outcomes: Outcomes, case: Case) -> None:
     outcomes.check(case)
 
 
+@pytest.mark.wsman
 @pytest.mark.parametrize("case", RESTARTS, ids=promise)
 def test_a_licensing_service_that_restarts_under_us(outcomes: Outcomes, case: Case) -> None:
     outcomes.check(case)
 
 
+@pytest.mark.wsman
 @pytest.mark.parametrize("case", SEALED, ids=promise)
 def test_a_sealed_session_that_breaks(outcomes: Outcomes, case: Case) -> None:
     outcomes.check(case)
 
 
+@pytest.mark.wsman
 @pytest.mark.parametrize("case", EXPIRED, ids=promise)
 def test_a_password_that_is_no_longer_good_is_tried_once_at_the_most(outcomes: Outcomes, case: Case) -> None:
     met = outcomes.check(case)
@@ -380,3 +514,10 @@ def test_a_password_that_is_no_longer_good_is_tried_once_at_the_most(outcomes: O
     assert len(refused) == 1
     after = [call for call in met.calls if call["number"] > refused[0]["number"]]
     assert [call["operation"] for call in after if call["operation"]] == []
+
+
+@pytest.mark.powershell
+@pytest.mark.parametrize("case", OVER_POWERSHELL, ids=promise)
+def test_over_powershell(outcomes_over_powershell: Outcomes, case: Case) -> None:
+    met = outcomes_over_powershell.check(case)
+    assert met.task.result["backend"] == "powershell"
