@@ -11,6 +11,7 @@ import typing as t
 from ..plugin_utils._action import KmsAction, Options
 from ..plugin_utils._facts_file import append_line
 from ..plugin_utils._keys import mask_result
+from ..plugin_utils._licensing.attention import answers
 from ..plugin_utils._licensing.read import read_activation
 
 
@@ -23,12 +24,12 @@ class ActionModule(KmsAction):
         """Read, and where asked add one line to the facts file."""
         windows = self.windows()
         activation = read_activation(windows, self.clock())
-        result = {"activation": activation.facts(), **activation.answers(), "facts_written": False}
+        result = {"activation": activation.facts(), **answers(activation), "facts_written": False}
         if options["facts_path"] and not self.check_mode:
             append_line(
                 pathlib.Path(options["facts_path"]),
                 # What a machine holds may be a key in the wrong place (slmgr /skms KEY), and the file passes no other border.
-                mask_result({"inventory_hostname": self._machine, **result["activation"], "answers": activation.answers()}),
+                mask_result({"inventory_hostname": self._machine, **result["activation"], "answers": answers(activation)}),
             )
             result["facts_written"] = True
         return result

@@ -206,6 +206,15 @@ activation:
     primary_candidates: {description: Activation ids that could be it., type: list, elements: str, sample: [ef6cfc9f-8c5d-44ac-9aad-de6a2ea0ae03]}
     primary_reason: {description: Why there is no primary product., type: str, sample: null}
     problems: {description: "What could not be read, one sentence each.", type: list, elements: str, sample: []}
+    problem_details:
+      description: The same in the same order, in parts.
+      type: list
+      elements: dict
+      contains:
+        doing: {description: What was being read., type: str, sample: reading MSFT_NetFirewallRule}
+        code: {description: "Code in hexadecimal; V(null) where there was none.", type: str, sample: "0x80070005"}
+        symbol: {description: Name of the code; V(null) for an unknown one., type: str, sample: ERROR_ACCESS_DENIED}
+        detail: {description: What came back., type: str, sample: Access is denied}
 attention:
   description: One sentence for each thing that someone should look at.
   returned: success

@@ -13,7 +13,9 @@ import re
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.attention import answers
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.read import REQUEST_COLUMNS, read_activation
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import WindowsError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row, rule_row, service_row
 
@@ -166,7 +168,7 @@ REASON = {"LicenseStatus": 5, "LicenseStatusReason": 0xC004F056}
 
 def returned(windows):
     activation = read_activation(windows, FakeClock().clock)
-    return {"activation": activation.facts(), **activation.answers()}
+    return {"activation": activation.facts(), **answers(activation)}
 
 
 def read_of_a_host():
@@ -177,7 +179,9 @@ def read_of_a_host():
 
 def read_of_a_client():
     rows = {"SoftwareLicensingService": [service_row(**KMS_SETTINGS)], "SoftwareLicensingProduct": [product_row(**KMS_SETTINGS, **REASON)]}
-    return returned(FakeWindows(rows))
+    windows = FakeWindows(rows)
+    windows.errors["Domain"] = WindowsError("reading the registry value Domain", "it failed")
+    return returned(windows)
 
 
 def paths(value, path=""):

@@ -59,14 +59,25 @@ POLICY_READS = {
 }
 
 
-def read_rules(windows: Windows) -> tuple[FirewallRule, ...]:
+class AddressedRule(t.NamedTuple):
+    """A rule of the KMS exception, and the keys by which WMI addresses it."""
+
+    rule: FirewallRule
+    keys: t.Mapping[str, str]
+
+
+AddressedRules = tuple[AddressedRule, ...]
+
+
+def read_rules(windows: Windows) -> AddressedRules:
     """Read the rules of the KMS exception from the local store, sorted by name."""
     return rules_in(windows.read((RULE_QUERY,))[0].get())
 
 
-def rules_in(rows: t.Iterable[Row]) -> tuple[FirewallRule, ...]:
+def rules_in(rows: t.Iterable[Row]) -> AddressedRules:
     """Return the rules in the rows that RULE_QUERY gave, sorted by name."""
-    return tuple(sorted((_rule(row) for row in rows), key=lambda rule: rule.name))
+    found = (AddressedRule(_rule(row), {name: str(row[name] or "") for name in RULE_KEYS}) for row in rows)
+    return tuple(sorted(found, key=lambda row: row.rule.name))
 
 
 def set_exception(run: Run, *, enabled: bool) -> Outcome:
@@ -84,19 +95,19 @@ def set_exception(run: Run, *, enabled: bool) -> Outcome:
             "restore the built-in rule (netsh advfirewall reset brings all of them back) or allow the KMS port with a rule of your own",
         )
     word = "enable" if enabled else "disable"
-    to_change = [rule for rule in before if rule.enabled is not enabled]
+    to_change = [row for row in before if row.rule.enabled is not enabled]
     outcome = Outcome(before=_state(before), after=_state(before), changed=bool(to_change))
     outcome.warnings = _warnings(readings, before) if enabled else []
     if not to_change:
         outcome.message = f"The KMS firewall exception is {word}d already."
     elif run.check_mode:
-        outcome.would = [f"{word} the firewall rule {rule.name}" for rule in to_change]
-        outcome.after = {**outcome.before, **{rule.name: word + "d" for rule in to_change}}
+        outcome.would = [f"{word} the firewall rule {rule.name}" for rule, _keys in to_change]
+        outcome.after = {**outcome.before, **{rule.name: word + "d" for rule, _keys in to_change}}
         outcome.message = f"Would {word} the KMS firewall exception."
     else:
         after = _switch(run, to_change, enabled, word)
         outcome.after = _state(after)
-        undone = [rule.name for rule in after if rule.enabled is not enabled]
+        undone = [rule.name for rule, _keys in after if rule.enabled is not enabled]
         if undone:
             raise NotAppliedError(
                 f"the machine answered that it would {word} the firewall rule {' and '.join(undone)}, but reading it back shows no change",
@@ -104,24 +115,26 @@ def set_exception(run: Run, *, enabled: bool) -> Outcome:
             )
         before = after
         outcome.message = f"The KMS firewall exception was {word}d."
-    outcome.extra["rules"] = [{**rule.facts(), "enabled": enabled} for rule in before]
+    outcome.extra["rules"] = [{**rule.facts(), "enabled": enabled} for rule, _keys in before]
     return outcome
 
 
-def _switch(run: Run, rules: t.Sequence[FirewallRule], enabled: bool, word: str) -> tuple[FirewallRule, ...]:
+def _switch(run: Run, rules: t.Sequence[AddressedRule], enabled: bool, word: str) -> AddressedRules:
     """Switch each rule once, and return all of them as they are afterwards."""
     writes = [
         Write(
-            Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=rule.keys),
+            Invoke(RULE_CLASS, "Enable" if enabled else "Disable", keys=keys),
             achieved=f"the firewall rule {rule.name} was {word}d",
             undone=f"the firewall rule {rule.name} was not {word}d",
         )
-        for rule in rules
+        for rule, keys in rules
     ]
-    return write_once(run, *writes, read=lambda: read_rules(run.windows), done=lambda found: all(rule.enabled is enabled for rule in found))
+    return write_once(
+        run, *writes, read=lambda: read_rules(run.windows), done=lambda found: all(rule.enabled is enabled for rule, _keys in found)
+    )
 
 
-def _warnings(readings: t.Mapping[ReadOperation, Reading], rules: tuple[FirewallRule, ...]) -> list[str]:
+def _warnings(readings: t.Mapping[ReadOperation, Reading], rules: AddressedRules) -> list[str]:
     found = []
     listening_port = _listening_port(readings[PORT_QUERY])
     if listening_port not in (None, DEFAULT_PORT):
@@ -129,7 +142,7 @@ def _warnings(readings: t.Mapping[ReadOperation, Reading], rules: tuple[Firewall
             f"This KMS host listens on port {listening_port}, but the built-in firewall exception opens {DEFAULT_PORT} only: "
             f"a rule of its own is needed for port {listening_port}."
         )
-    for profile in sorted({profile for rule in rules for profile in rule.profiles}):
+    for profile in sorted({profile for rule, _keys in rules for profile in rule.profiles}):
         reading = readings[POLICY_READS[profile]]
         if reading.error is None and reading.value == 0:
             found.append(
@@ -157,9 +170,8 @@ def _rule(row: Row) -> FirewallRule:
         enabled=row["Enabled"] == ENABLED,
         profiles=tuple(word for bit, word in PROFILES.items() if not bits or bits & bit),
         action=ACTIONS.get(t.cast(int, row["Action"]), f"unknown_{row['Action']}"),
-        keys={name: str(row[name] or "") for name in RULE_KEYS},
     )
 
 
-def _state(rules: tuple[FirewallRule, ...]) -> dict[str, t.Any]:
-    return {rule.name: "enabled" if rule.enabled else "disabled" for rule in rules}
+def _state(rules: AddressedRules) -> dict[str, t.Any]:
+    return {rule.name: "enabled" if rule.enabled else "disabled" for rule, _keys in rules}

@@ -25,12 +25,6 @@ THRESHOLD_SERVER = 5
 COUNT_CAP = 50
 """A host remembers twice the largest minimum it was asked for: 50 once a Windows client asked (Microsoft: Learn, kms-activation-planning)."""
 
-RENEWAL_DUE_MINUTES = 30 * 24 * 60
-"""A licensed KMS client with less validity left than this has missed some twenty weekly renewals in a row."""
-
-CLOCK_TOLERANCE_SECONDS = 4 * 3600
-"""How far the clocks of client and host may differ, in UTC (Microsoft: Learn, error-0xc004f06c-activate-windows)."""
-
 LICENSED = 1
 """LicenseStatus of an activated product (Microsoft: win32metadata, SL_LICENSING_STATUS)."""
 
@@ -203,7 +197,6 @@ class FirewallRule:
     enabled: bool
     profiles: tuple[str, ...]
     action: str
-    keys: t.Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     def facts(self) -> dict[str, t.Any]:
         """Return the rule as plain data."""
@@ -233,6 +226,25 @@ class Host:
 
 
 @dataclasses.dataclass(frozen=True)
+class Problem:
+    """Something that could not be read, although it only adds to the picture.
+
+    text:                        one sentence or more for a reader.
+    doing, code, symbol, detail: the same in parts, as in the error of a failed task; code and symbol are None where Windows gave none.
+    """
+
+    text: str
+    doing: str
+    code: str | None
+    symbol: str | None
+    detail: str
+
+    def facts(self) -> dict[str, t.Any]:
+        """Return the parts as plain data."""
+        return {"doing": self.doing, "code": self.code, "symbol": self.symbol, "detail": self.detail}
+
+
+@dataclasses.dataclass(frozen=True)
 class Activation:
     """Everything read from one machine at one time."""
 
@@ -241,49 +253,12 @@ class Activation:
     service: Service
     host: Host
     products: tuple[Product, ...]
-    problems: tuple[str, ...] = ()
+    problem_details: tuple[Problem, ...] = ()
 
-    def attention(self) -> list[str]:
-        """Return one sentence for each thing that someone should look at; an empty list for a healthy machine."""
-        found: list[str] = list(self.problems)
-        primary = primary_product(self.products)
-        if primary is None:
-            found.append(f"No product can be named as this machine's Windows: {no_primary_reason(self.products)}.")
-        for product in self.products:
-            if product.is_addon:
-                continue
-            if not product.licensed:
-                reason = f" ({product.reason.code}{' ' + product.reason.symbol if product.reason.symbol else ''})" if product.reason else ""
-                found.append(f"{product.label()} is {product.license_status_word}, not licensed{reason}.")
-            elif product.role == "kms_client" and product.grace_minutes is not None and 0 < product.grace_minutes < RENEWAL_DUE_MINUTES:
-                days = product.grace_minutes // (24 * 60)
-                found.append(f"{product.label()} is licensed for {days} more days only: its renewals do not reach a KMS host.")
-        offset = self.machine.clock_offset_seconds
-        if offset is not None and abs(offset) > CLOCK_TOLERANCE_SECONDS:
-            found.append(
-                f"The clock of {self.machine.name} is {abs(offset) / 3600:.1f} hours {'ahead of' if offset > 0 else 'behind'} the controller's: "
-                "KMS refuses requests when client and host differ by more than 4 hours (0xC004F06C)."
-            )
-        if self.host.is_kms_host:
-            if self.service.state is not None and self.service.state.lower() != "running":
-                found.append(f"The licensing service (sppsvc) of this KMS host is {self.service.state.lower()}: it answers no client.")
-            rules = self.host.firewall_rules
-            if rules is not None and not any(rule.enabled for rule in rules):
-                found.append("The firewall exception of this KMS host is off: clients cannot reach it.")
-        return found
-
-    def answers(self) -> dict[str, t.Any]:
-        """Return the flat answers for C(when:), which takes true and false and fails on null: what is in doubt is not called activated."""
-        primary = primary_product(self.products)
-        attention = self.attention()
-        return {
-            "activated": primary is not None and primary.licensed,
-            "is_kms_host": self.host.is_kms_host,
-            "is_kms_client": any(p.role == "kms_client" for p in windows_candidates(self.products)),
-            "channel": primary.role if primary else None,
-            "needs_attention": bool(attention),
-            "attention": attention,
-        }
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What could not be read, one text each."""
+        return tuple(problem.text for problem in self.problem_details)
 
     def facts(self) -> dict[str, t.Any]:
         """Return everything as plain data: dicts, lists, strings, numbers, booleans, None."""
@@ -299,6 +274,7 @@ class Activation:
             "primary_candidates": [p.activation_id for p in windows_candidates(self.products)],
             "primary_reason": no_primary_reason(self.products),
             "problems": list(self.problems),
+            "problem_details": [problem.facts() for problem in self.problem_details],
         }
 
 

@@ -32,6 +32,7 @@ from .model import (
     KmsMachine,
     LookupDomain,
     Machine,
+    Problem,
     Product,
     Products,
     Reason,
@@ -160,7 +161,7 @@ def read_activation(windows: Windows, clock: Clock) -> Activation:
     Raises a WindowsError when the operating system, the licensing service or its products can't be read. What only adds to the picture (the
     service's state, registry values, firewall rules) ends up in C(problems) when it can't be read, and its values are None.
     """
-    problems: list[str] = []
+    problems: list[Problem] = []
     asked = clock.now()
     system, edition_id, domain, sppsvc, service, keyed, kms_name = windows.read(FIRST_READS)
     now = clock.now()
@@ -200,7 +201,7 @@ def read_activation(windows: Windows, clock: Clock) -> Activation:
         ),
         host=_host(service_row, products, more[PUBLISH_LIST], more[firewall.RULE_QUERY], problems) if is_host else Host(is_kms_host=False),
         products=products,
-        problems=tuple(problems),
+        problem_details=tuple(problems),
     )
 
 
@@ -283,7 +284,7 @@ def _service(row: Row, products: Products, sppsvc: Row | None, application: KmsM
     )
 
 
-def _host(row: Row, products: Products, publish_list: Reading, rules: Reading, problems: list[str]) -> Host:
+def _host(row: Row, products: Products, publish_list: Reading, rules: Reading, problems: list[Problem]) -> Host:
     hosts = [p for p in products if p.role == "kms_host"]
     # Windows and Office on one host have a count each; the machine's own is that of its Windows host key, where it has one.
     of_windows = [p for p in hosts if p.application == "windows"]
@@ -301,7 +302,7 @@ def _host(row: Row, products: Products, publish_list: Reading, rules: Reading, p
         publish_domains=tuple(str(line) for line in listed) if listed else (),
         low_priority=t.cast("bool | None", row["KeyManagementServiceLowPriority"]),
         requests=chosen.requests if chosen else None,
-        firewall_rules=None if rule_rows is None else firewall.rules_in(rule_rows),
+        firewall_rules=None if rule_rows is None else tuple(row.rule for row in firewall.rules_in(rule_rows)),
     )
 
 
@@ -382,17 +383,19 @@ def _lookup_domain(row: Row, level: str, activation_id: str | None) -> LookupDom
     return LookupDomain(domain, level, activation_id) if domain else None
 
 
-def _application_machine(name: str, reading: Reading, problems: list[str]) -> KmsMachine:
+def _application_machine(name: str, reading: Reading, problems: list[Problem]) -> KmsMachine:
     port = _optional(reading, problems)
     if port and not str(port).isdigit():
-        problems.append(f"The KMS port set for the Windows application is no number: {port!r}.")
+        text = f"The KMS port set for the Windows application is no number: {port!r}."
+        problems.append(Problem(text, f"reading the registry value {APPLICATION_KMS_PORT.name}", None, None, text))
         port = None
     return KmsMachine(name, int(port) if port else DEFAULT_PORT, LEVEL_APPLICATION)
 
 
-def _optional(reading: Reading, problems: list[str]) -> t.Any:
-    if reading.error is not None:
-        problems.append(reading.error.line())
+def _optional(reading: Reading, problems: list[Problem]) -> t.Any:
+    error = reading.error
+    if error is not None:
+        problems.append(Problem(error.line(), error.doing, error.code_text(), error.symbol, error.detail))
         return None
     return reading.value
 

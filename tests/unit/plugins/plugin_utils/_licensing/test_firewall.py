@@ -219,4 +219,4 @@ def test_a_policy_that_ignores_local_rules_is_warned_of():
 
 @pytest.mark.parametrize(("bits", "words"), [(0, ("domain", "private", "public")), (1, ("domain",)), (3, ("domain", "private"))])
 def test_profiles_are_words_and_0_is_all_of_them(bits, words):
-    assert firewall.read_rules(machine(rule_row(Profiles=bits)))[0].profiles == words
+    assert firewall.read_rules(machine(rule_row(Profiles=bits)))[0].rule.profiles == words

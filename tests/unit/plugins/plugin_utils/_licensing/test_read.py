@@ -9,6 +9,7 @@ import json
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import read
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.attention import answers
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import AccessDeniedError, WindowsError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import (
@@ -16,10 +17,8 @@ from tests.unit.plugins.plugin_utils._licensing.fake_windows import (
     OFFICE,
     FakeClock,
     FakeWindows,
-    client_os_row,
     os_row,
     product_row,
-    rule_row,
     service_row,
 )
 
@@ -125,77 +124,6 @@ def test_office_beside_windows_leaves_one_primary():
     assert facts["primary_reason"] is None
 
 
-def test_an_extended_security_update_is_never_the_primary_product():
-    rows = [product_row(), product_row("mak", ID="esu", LicenseIsAddon=True, Name="ESU")]
-    assert activation(FakeWindows({"SoftwareLicensingProduct": rows})).answers()["channel"] == "kms_client"
-
-
-def test_two_keyed_windows_products_give_null_with_candidates_and_reason_and_no_failure():
-    rows = [product_row(), product_row("mak", ID="other")]
-    found = activation(FakeWindows({"SoftwareLicensingProduct": rows}))
-    facts = found.facts()
-    assert facts["primary"] is None
-    assert facts["primary_candidates"] == [product_row()["ID"], "other"]
-    assert "2 Windows products on this machine have a product key" in facts["primary_reason"]
-    assert (found.answers()["activated"], found.answers()["needs_attention"]) == (False, True)
-
-
-def test_a_machine_without_any_key_is_not_activated():
-    found = activation(FakeWindows())
-    assert found.answers()["activated"] is False
-    assert found.answers()["attention"] == [
-        "No product can be named as this machine's Windows: no Windows product on this machine has a product key."
-    ]
-
-
-def test_the_flat_answers_of_a_healthy_client():
-    windows = FakeWindows(
-        {"Win32_OperatingSystem": [client_os_row()], "SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]}
-    )
-    assert activation(windows).answers() == {
-        "activated": True,
-        "is_kms_host": False,
-        "is_kms_client": True,
-        "channel": "kms_client",
-        "needs_attention": False,
-        "attention": [],
-    }
-
-
-def test_a_client_whose_validity_runs_out_needs_attention():
-    answers = activation(FakeWindows({"SoftwareLicensingProduct": [product_row(GracePeriodRemaining=10 * 1440)]})).answers()
-    assert answers["needs_attention"] is True
-    assert "10 more days only" in answers["attention"][0]
-
-
-@pytest.mark.parametrize(("hours", "needs"), [(3.9, False), (-3.9, False), (4.1, True), (-4.1, True)])
-def test_a_clock_that_kms_would_refuse_needs_attention(hours, needs):
-    row = client_os_row(LocalDateTime=NOW + datetime.timedelta(hours=hours))
-    windows = FakeWindows({"Win32_OperatingSystem": [row], "SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]})
-    answers = activation(windows).answers()
-    assert answers["needs_attention"] is needs
-    assert ("0xC004F06C" in " ".join(answers["attention"])) is needs
-
-
-def test_a_host_behind_a_closed_exception_needs_attention_and_an_open_one_does_not():
-    host = [product_row("kms_host", KeyManagementServiceCurrentCount=30)]
-    closed = activation(FakeWindows({"SoftwareLicensingProduct": host}))
-    assert closed.answers()["attention"] == ["The firewall exception of this KMS host is off: clients cannot reach it."]
-    opened = activation(FakeWindows({"SoftwareLicensingProduct": host, "MSFT_NetFirewallRule": [rule_row(Enabled=1)]}))
-    assert opened.answers()["needs_attention"] is False
-
-
-def test_a_host_whose_service_is_stopped_needs_attention():
-    windows = FakeWindows(
-        {
-            "SoftwareLicensingProduct": [product_row("kms_host")],
-            "MSFT_NetFirewallRule": [rule_row(Enabled=1)],
-            "Win32_Service": [{"Name": "sppsvc", "State": "Stopped", "StartMode": "Auto"}],
-        }
-    )
-    assert "is stopped: it answers no client" in activation(windows).answers()["attention"][0]
-
-
 def test_firewall_and_publish_list_are_asked_of_hosts_only():
     windows = FakeWindows({"SoftwareLicensingProduct": [product_row()]})
     activation(windows)
@@ -228,7 +156,21 @@ def test_what_only_adds_to_the_picture_is_a_problem_and_no_failure():
     found = activation(windows)
     assert found.machine.fqdn is None
     assert found.problems == ("reading Domain: access is denied (0x00000005).",)
-    assert found.answers()["needs_attention"] is True
+    assert found.facts()["problem_details"] == [
+        {"doing": "reading Domain", "code": "0x00000005", "symbol": None, "detail": "access is denied"}
+    ]
+    assert answers(found)["needs_attention"] is True
+
+
+def test_a_port_that_is_no_number_is_a_problem_and_the_default_counts():
+    windows = FakeWindows(
+        {"SoftwareLicensingProduct": [product_row()]},
+        registry={"KeyManagementServiceName": "kms.example", "KeyManagementServicePort": "many"},
+    )
+    found = activation(windows)
+    assert found.service.kms_machine_configured.port == 1688
+    assert found.problems == ("The KMS port set for the Windows application is no number: 'many'.",)
+    assert found.problem_details[0].doing == "reading the registry value KeyManagementServicePort"
 
 
 def test_a_computer_name_that_may_be_cut_short_is_not_taken_for_the_dns_name():

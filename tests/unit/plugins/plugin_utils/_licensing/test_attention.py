@@ -1,0 +1,88 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing import read
+from ansible_collections.activation.kms.plugins.plugin_utils._licensing.attention import answers
+
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import NOW, FakeClock, FakeWindows, client_os_row, product_row, rule_row
+
+
+def activation(windows):
+    return read.read_activation(windows, FakeClock().clock)
+
+
+def test_an_extended_security_update_is_never_the_primary_product():
+    rows = [product_row(), product_row("mak", ID="esu", LicenseIsAddon=True, Name="ESU")]
+    assert answers(activation(FakeWindows({"SoftwareLicensingProduct": rows})))["channel"] == "kms_client"
+
+
+def test_two_keyed_windows_products_give_null_with_candidates_and_reason_and_no_failure():
+    rows = [product_row(), product_row("mak", ID="other")]
+    found = activation(FakeWindows({"SoftwareLicensingProduct": rows}))
+    facts = found.facts()
+    assert facts["primary"] is None
+    assert facts["primary_candidates"] == [product_row()["ID"], "other"]
+    assert "2 Windows products on this machine have a product key" in facts["primary_reason"]
+    assert (answers(found)["activated"], answers(found)["needs_attention"]) == (False, True)
+
+
+def test_a_machine_without_any_key_is_not_activated():
+    found = activation(FakeWindows())
+    assert answers(found)["activated"] is False
+    assert answers(found)["attention"] == [
+        "No product can be named as this machine's Windows: no Windows product on this machine has a product key."
+    ]
+
+
+def test_the_flat_answers_of_a_healthy_client():
+    windows = FakeWindows(
+        {"Win32_OperatingSystem": [client_os_row()], "SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]}
+    )
+    assert answers(activation(windows)) == {
+        "activated": True,
+        "is_kms_host": False,
+        "is_kms_client": True,
+        "channel": "kms_client",
+        "needs_attention": False,
+        "attention": [],
+    }
+
+
+def test_a_client_whose_validity_runs_out_needs_attention():
+    told = answers(activation(FakeWindows({"SoftwareLicensingProduct": [product_row(GracePeriodRemaining=10 * 1440)]})))
+    assert told["needs_attention"] is True
+    assert "10 more days only" in told["attention"][0]
+
+
+@pytest.mark.parametrize(("hours", "needs"), [(3.9, False), (-3.9, False), (4.1, True), (-4.1, True)])
+def test_a_clock_that_kms_would_refuse_needs_attention(hours, needs):
+    row = client_os_row(LocalDateTime=NOW + datetime.timedelta(hours=hours))
+    windows = FakeWindows({"Win32_OperatingSystem": [row], "SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]})
+    told = answers(activation(windows))
+    assert told["needs_attention"] is needs
+    assert ("0xC004F06C" in " ".join(told["attention"])) is needs
+
+
+def test_a_host_behind_a_closed_exception_needs_attention_and_an_open_one_does_not():
+    host = [product_row("kms_host", KeyManagementServiceCurrentCount=30)]
+    closed = activation(FakeWindows({"SoftwareLicensingProduct": host}))
+    assert answers(closed)["attention"] == ["The firewall exception of this KMS host is off: clients cannot reach it."]
+    opened = activation(FakeWindows({"SoftwareLicensingProduct": host, "MSFT_NetFirewallRule": [rule_row(Enabled=1)]}))
+    assert answers(opened)["needs_attention"] is False
+
+
+def test_a_host_whose_service_is_stopped_needs_attention():
+    windows = FakeWindows(
+        {
+            "SoftwareLicensingProduct": [product_row("kms_host")],
+            "MSFT_NetFirewallRule": [rule_row(Enabled=1)],
+            "Win32_Service": [{"Name": "sppsvc", "State": "Stopped", "StartMode": "Auto"}],
+        }
+    )
+    assert "is stopped: it answers no client" in answers(activation(windows))["attention"][0]
