@@ -31,7 +31,7 @@ _XML_CHARACTERS = st.one_of(
 )
 # What has gone wrong in XML, JSON and command lines before: white space at the ends, line ends of all kinds, markup, quotes and dollars,
 # both directions of writing, a decomposed letter, a character beyond the first plane, spaces that only look like one, texts that look like other types.
-_AWKWARD = (
+AWKWARD = (
     "",
     " ",
     " both ends ",
@@ -53,8 +53,9 @@ _AWKWARD = (
     "2024-01-31T10:00:00Z",
     "/Date(1700000000000)/",
 )
+"""Texts that have gone wrong in XML, JSON or on a command line before."""
 
-LEGAL_TEXT: st.SearchStrategy[str] = st.one_of(st.text(_XML_CHARACTERS, max_size=40), st.sampled_from(_AWKWARD))
+LEGAL_TEXT: st.SearchStrategy[str] = st.one_of(st.text(_XML_CHARACTERS, max_size=40), st.sampled_from(AWKWARD))
 """All of Unicode that XML 1.0 can carry, the awkward parts more often."""
 
 MOMENTS: st.SearchStrategy[datetime.datetime] = st.datetimes(
