@@ -25,6 +25,11 @@ _YamlLoader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PACKAGE = __package__ or ""
 
 
+def code_text(code: int) -> str:
+    """Return a code, signed or unsigned, the way Windows writes it: 0x and eight hexadecimal digits."""
+    return f"0x{code & 0xFFFFFFFF:08X}"
+
+
 @dataclasses.dataclass(frozen=True)
 class Explanation:
     """What a code means.
@@ -47,7 +52,7 @@ class Explanation:
     @property
     def text(self) -> str:
         """The code the way Windows writes it: 0x and eight hexadecimal digits."""
-        return f"0x{self.code:08X}"
+        return code_text(self.code)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +85,12 @@ class Gvlk:
     def name(self) -> str:
         """Product and edition as one text, for messages."""
         return f"{self.product} {self.edition}" if self.edition else self.product
+
+    def fits(self, edition_id: str | None, build: int) -> bool:
+        """Tell whether the key is for Windows of this edition (EditionID of the registry, in any case; None fits nothing) and build."""
+        if self.edition_id is None or edition_id is None or self.edition_id.casefold() != edition_id.casefold():
+            return False
+        return any(first <= build and (last is None or build <= last) for first, last in self.builds)
 
 
 def _read(name: str) -> dict[str, t.Any]:
@@ -136,6 +147,9 @@ _GVLKS = _load_gvlks(_KEYS)
 _APPLICATIONS = _load_applications(_KEYS["app_ids"])
 _CHANNELS = _read("channels.yml")
 
+WINDOWS_APPLICATION: str = _KEYS["app_ids"]["windows"]
+"""ApplicationID of Windows, in lower case."""
+
 _GVLK_BY_KEY = {_squeeze(row.key): row for row in _GVLKS}
 _GVLK_BY_EDITION: dict[str, list[Gvlk]] = collections.defaultdict(list)
 for _row in _GVLKS:
@@ -172,10 +186,7 @@ def gvlk_for(edition_id: str, build: int) -> Gvlk | None:
     edition_id: EditionID of the registry, in any case.
     build:      build of the operating system, e.g. 20348. The edition decides first: several editions share builds and keys.
     """
-    for row in _GVLK_BY_EDITION.get(edition_id.casefold(), ()):
-        if any(first <= build and (last is None or build <= last) for first, last in row.builds):
-            return row
-    return None
+    return next((row for row in _GVLK_BY_EDITION.get(edition_id.casefold(), ()) if row.fits(edition_id, build)), None)
 
 
 def gvlk_by_key(key: str) -> Gvlk | None:

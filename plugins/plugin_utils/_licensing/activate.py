@@ -17,7 +17,7 @@ from .._windows.faults import explained_error, is_unspecific
 from .._windows.interface import Invoke, Reading
 from .model import Product, Products, windows_candidates
 from .outcome import KNOWN_AFTER, Outcome, snapshot
-from .read import PRODUCT_CLASS, PRODUCT_QUERY, products_in, read_products, read_service_keys
+from .read import PRODUCT_CLASS, PRODUCT_QUERY, TOKEN, products_in, read_products, read_service_keys
 from .refusal import LOOK_AT_SPP_LOG, NotAppliedError, RefusedError, require_one_windows
 from .run import Run
 from .service import PROCESS_QUERY, process_in, refresh, restart
@@ -33,8 +33,6 @@ LICENSING_ERRORS = "0xC004"
 
 COUNTED_BY_MICROSOFT = ("kms_host", "mak", "retail", "oem")
 """Roles whose activation is done by Microsoft's servers, which count it: a second one is used up for nothing."""
-
-TOKEN_ONLY = "token"
 
 RESTART = "restart the licensing service (sppsvc), so that the host publishes its SRV record"
 RESTARTED = " The licensing service was restarted, so that the host publishes its SRV record."
@@ -117,7 +115,7 @@ def _check(product: Product, renew: bool) -> None:
             f"{product.label()} is an evaluation, which cannot be activated for good",
             "change the machine to a licensed edition first (DISM /Online /Set-Edition)",
         )
-    if product.activation_type_enabled == TOKEN_ONLY:
+    if product.activation_type_enabled == TOKEN:
         raise RefusedError(
             f"{product.label()} is set to token-based activation only (VLActivationTypeEnabled is 3)",
             "set the activation type back to all or KMS first (slmgr.vbs /act-type 2)",

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from .._catalogue.loader import Gvlk, gvlk_by_key, gvlk_for, has_volume_channel
+from .._catalogue.loader import gvlk_by_key, gvlk_for, has_volume_channel
 from .._keys import ProductKey, parse_key
 from .install import install_key
 from .model import Machine, Product, Products, primary_product
@@ -43,12 +43,6 @@ class Plan:
     needed: bool
 
 
-def fits(listed: Gvlk, machine: Machine) -> bool:
-    """Return True when a client key is one for this machine's edition and build."""
-    same_edition = (listed.edition_id or "").lower() == (machine.edition_id or "?").lower()
-    return same_edition and any(first <= machine.build and (last is None or machine.build <= last) for first, last in listed.builds)
-
-
 def choose_key(machine: Machine, wanted: ProductKey | None, *, allow_unlisted_key: bool) -> tuple[ProductKey, str]:
     """Return the client key for a machine and what it is the key of.
 
@@ -77,7 +71,7 @@ def choose_key(machine: Machine, wanted: ProductKey | None, *, allow_unlisted_ke
                 "use key: auto, or set allow_unlisted_key: true if you are sure that it is a KMS client key",
             )
         return wanted, "a key that is not in the catalogue"
-    if not fits(listed, machine):
+    if not listed.fits(machine.edition_id, machine.build):
         raise RefusedError(
             f"the key ending in {wanted.last_five} is the client key of {listed.name}; this machine is {machine.caption or machine.name} ({edition})",
             "use key: auto, which takes the key of the machine's own edition",

@@ -15,7 +15,7 @@ import dataclasses
 import datetime
 import typing as t
 
-from .._catalogue.loader import application_name, explain_code, license_status_word, role_of
+from .._catalogue.loader import WINDOWS_APPLICATION, application_name, code_text, explain_code, license_status_word, role_of
 from .._windows.errors import WindowsError
 from .._windows.interface import Query, Reading, ReadOperation, RegistryValue, Row, Windows
 from . import firewall
@@ -42,9 +42,6 @@ from .model import (
     timestamp,
 )
 from .service import SERVICE_CLASS
-
-WINDOWS_APPLICATION = "55c92734-d682-4d71-983e-d6ec3f16059f"
-"""ApplicationID of Windows (the constant WindowsAppId of slmgr.vbs)."""
 
 CURRENT_VERSION = r"SOFTWARE\Microsoft\Windows NT\CurrentVersion"
 SPP = CURRENT_VERSION + r"\SoftwareProtectionPlatform"
@@ -110,7 +107,8 @@ PRODUCT_COLUMNS = (
     *REQUEST_COLUMNS.values(),
 )
 
-ACTIVATION_TYPES = {1: "active_directory", 2: "kms", 3: "token"}
+TOKEN = "token"
+ACTIVATION_TYPES = {1: "active_directory", 2: "kms", 3: TOKEN}
 """Values of VLActivationType; VLActivationTypeEnabled has 0 for all of them besides (Microsoft: slmgr.vbs, /act-type)."""
 
 PRODUCT_TYPES = {1: "workstation", 2: "domain_controller", 3: "server"}
@@ -125,7 +123,8 @@ EDITION_ID = RegistryValue(CURRENT_VERSION, "EditionID")
 PRODUCT_CLASS = "SoftwareLicensingProduct"
 PRODUCT_QUERY = Query(PRODUCT_CLASS, PRODUCT_COLUMNS, "PartialProductKey IS NOT NULL")
 VERSION_QUERY = Query(SERVICE_CLASS, ("Version",))
-APPLICATION_KMS_PORT = RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServicePort")
+APPLICATION = SPP + "\\" + WINDOWS_APPLICATION
+APPLICATION_KMS_PORT = RegistryValue(APPLICATION, "KeyManagementServicePort")
 PUBLISH_LIST = RegistryValue(SPP, "DnsDomainPublishList", "REG_MULTI_SZ")
 HOST_NAME = RegistryValue(TCPIP, "Hostname")
 
@@ -137,7 +136,7 @@ FIRST_READS: tuple[ReadOperation, ...] = (
     Query("Win32_Service", ("Name", "State", "StartMode"), "Name = 'sppsvc'"),
     Query(SERVICE_CLASS, SERVICE_COLUMNS),
     PRODUCT_QUERY,
-    RegistryValue(SPP + "\\" + WINDOWS_APPLICATION, "KeyManagementServiceName"),
+    RegistryValue(APPLICATION, "KeyManagementServiceName"),
 )
 """What is asked of every machine, in this order and all at once."""
 
@@ -348,7 +347,7 @@ def _reason(code: t.Any, status: int) -> Reason | None:
         return None
     known = explain_code(code)
     return Reason(
-        code=f"0x{code & 0xFFFFFFFF:08X}",
+        code=code_text(code),
         symbol=known.symbol if known else None,
         meaning=known.meaning if known else None,
     )

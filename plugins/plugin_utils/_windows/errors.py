@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import typing as t
 
+from .._catalogue.loader import code_text
+
 
 class WindowsError(Exception):
     """Base of the tree.
@@ -44,7 +46,7 @@ class WindowsError(Exception):
 
     def code_text(self) -> str | None:
         """Return the code as eight hexadecimal digits, the way Windows writes it, or None."""
-        return None if self.code is None else f"0x{self.code:08X}"
+        return None if self.code is None else code_text(self.code)
 
     def after(self, achieved: str) -> None:
         """Put in front what had been done before this went wrong, for that stays. C(achieved) is part of a sentence ("the key is in")."""

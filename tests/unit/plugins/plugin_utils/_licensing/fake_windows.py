@@ -9,13 +9,14 @@ import dataclasses
 import datetime
 import typing as t
 
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.loader import WINDOWS_APPLICATION
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.clock import Clock
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.run import Run
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Invoke, Query, Reading, RegistryValue
 
 NOW = datetime.datetime(2026, 11, 24, 8, 0, tzinfo=datetime.UTC)
-WINDOWS = read.WINDOWS_APPLICATION
+WINDOWS = WINDOWS_APPLICATION
 OFFICE = "0ff1ce15-a989-479d-af46-f275c6370663"
 
 
