@@ -67,7 +67,7 @@ class ModuleRun:
             lost = f"{type(failure).__name__}: {failure}"
         if not lost:
             return None
-        self._refused = failures.classify(lost) is failures.LOGIN
+        self._note_refusal(lost)
         return failures.connection_error(lost, doing)
 
     def _attempt(self, arguments: Json, doing: str, write: bool, secrets: list[str]) -> tuple[Json | None, WindowsError | None, bool]:
@@ -96,12 +96,19 @@ class ModuleRun:
     def _lost(self, text: str, doing: str, write: bool) -> tuple[WindowsError, bool]:
         """Return the error for a connection lost in a run, and whether a new one may help."""
         failure = failures.classify(text)
-        self._refused = failure is failures.LOGIN
+        self._note_refusal(text)
         if write and not failures.never_sent(text):
             # A login that is refused in the middle of a run does not take back what the run did before.
             detail = failures.describe(failure, text)
             return OutcomeUnknownError(doing, f"{detail}; the call was sent and may have been carried out", next_step=READ_STATE), False
         return failures.connection_error(text, doing), failure is None or failure is failures.LOST
+
+    def _note_refusal(self, text: str) -> None:
+        if failures.classify(text) is failures.LOGIN:
+            self._refused = True
+            # The winrm plugin would log in once more to close its shell, and too many refused tries lock the account (as in wire.py).
+            if hasattr(self._connection, "shell_id"):
+                self._connection.shell_id = None
 
 
 def _without_answer(answer: Json, secrets: list[str]) -> str:

@@ -60,6 +60,9 @@ _STATUS_NEXT = {
 }
 
 
+_Read = t.TypeVar("_Read")
+
+
 class Send(t.Protocol):
     """Sends one message and returns what came back over HTTP.
 
@@ -126,7 +129,7 @@ class WsmanWindows:
             if isinstance(operation, RegistryValue):
                 return Reading(self._registry(operation))
             if isinstance(operation, Events):
-                return Reading(self._events(operation))
+                return Reading(_again_if_lost(lambda: self._events(operation)))
         except (UnreachableError, OutcomeUnknownError):
             raise
         except WindowsError as error:
@@ -206,15 +209,7 @@ class WsmanWindows:
         return self._build
 
     def _enumerate(self, start: t.Callable[[], soap.Request], doing: str) -> list[Texts]:
-        try:
-            return self._enumerate_once(start, doing)
-        except _EnumerationLostError:
-            # Whether the lost answer moved the enumeration on is not known, so that rows could be missed: read it again from the start.
-            try:
-                return self._enumerate_once(start, doing)
-            except _EnumerationLostError as error:
-                lost = error.cause
-        raise lost
+        return _again_if_lost(lambda: self._enumerate_once(start, doing))
 
     def _enumerate_once(self, start: t.Callable[[], soap.Request], doing: str) -> list[Texts]:
         rows: list[Texts] = []
@@ -240,8 +235,8 @@ class WsmanWindows:
             while page.context is not None:
                 try:
                     answer = self._pull(request.resource_uri, page.context, doing, max_elements)
-                except BadReplyError as error:
-                    raise BadReplyError(doing, error.detail + _read_so_far(read), next_step=error.next_step) from None
+                except BadReplyError as bad:
+                    raise BadReplyError(doing, bad.detail + _read_so_far(read), next_step=bad.next_step) from None
                 except (UnreachableError, _EnumerationLostError):
                     left = None
                     raise
@@ -256,7 +251,8 @@ class WsmanWindows:
                     # With any other fault the machine has ended the enumeration itself.
                     left = None
                 if not nothing_yet or waits > MAX_EMPTY_WAITS:
-                    raise faults.fault_error(answer, doing, after=_read_so_far(read))
+                    error = faults.fault_error(answer, doing, after=_read_so_far(read))
+                    raise _EnumerationLostError(error) if answer.means(faults.ENUMERATION_GONE) else error
         finally:
             if left is not None:
                 self._release(request.resource_uri, left)
@@ -339,11 +335,23 @@ class WsmanWindows:
 
 
 class _EnumerationLostError(Exception):
-    """The connection was lost in the middle of an enumeration."""
+    """The connection was lost in the middle of an enumeration, or the machine no longer knows it."""
 
-    def __init__(self, cause: UnreachableError) -> None:
+    def __init__(self, cause: WindowsError) -> None:
         super().__init__()
         self.cause = cause
+
+
+def _again_if_lost(read: t.Callable[[], _Read]) -> _Read:
+    """Read; once more from the start when an enumeration is lost on the way: whether it had moved on is not known, and rows could be missed."""
+    try:
+        return read()
+    except _EnumerationLostError:
+        try:
+            return read()
+        except _EnumerationLostError as error:
+            lost = error.cause
+    raise lost
 
 
 def _parsed(reply: soap.Reply, request: soap.Request, doing: str) -> ET.Element | None:

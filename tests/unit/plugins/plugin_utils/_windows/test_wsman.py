@@ -7,7 +7,7 @@ import datetime
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._windows import errors, wsman
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Associated, Invoke, Query, RegistryValue
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Associated, Events, Invoke, Query, RegistryValue
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.soap import Reply
 
 from tests.unit.plugins.plugin_utils._windows import messages as m
@@ -170,13 +170,61 @@ def test_a_fault_in_the_middle_says_what_had_been_read_and_gives_no_rows():
     machine = Machine(
         m.items(m.fragment(Name="a"), context="uuid:1"),
         m.items(m.fragment(Name="b"), context="uuid:2", pull=True),
-        m.fault(m.wsman_fault(2150858779)),
+        m.fault(m.wsman_fault(2150858770)),
     )
     (reading,) = machine.read(SERVICES)
     assert reading.value is None
     assert isinstance(reading.error, errors.FaultError)
     assert "2 rows had been read before and were dropped" in reading.error.line()
-    assert reading.error.code == 2150858779
+    assert reading.error.code == 2150858770
+
+
+GONE = m.fault(m.wsman_fault(0x8033801B))
+
+
+def test_an_enumeration_that_the_machine_no_longer_knows_is_begun_again_once():
+    first, whole = m.items(m.fragment(Name="a"), context="uuid:1"), m.items(m.fragment(Name="a"), m.fragment(Name="b"))
+    machine = Machine(first, GONE, whole)
+    assert [row["Name"] for row in machine.read(SERVICES)[0].get()] == ["a", "b"]
+    machine = Machine(first, GONE, first, GONE)
+    with pytest.raises(errors.FaultError, match="1 row had been read before and was dropped .0x8033801B"):
+        machine.read(SERVICES)[0].get()
+
+
+def test_an_event_log_whose_reading_was_lost_on_the_way_is_read_again():
+    record = m.fragment(
+        Logfile="Application", RecordNumber="1", EventCode="12288", TimeGenerated="<Datetime>2026-11-25T08:00:00Z</Datetime>"
+    )
+    lost = errors.UnreachableError("reading the event log Application", "the connection was lost")
+    wanted = Events("Application", (12288,), datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC))
+    machine = Machine(m.items(record, context="uuid:1"), lost, m.items(record))
+    assert len(machine.read(wanted)[0].get().records) == 1
+    with pytest.raises(errors.UnreachableError):
+        Machine(m.items(record, context="uuid:1"), lost, m.items(record, context="uuid:1"), lost).read(wanted)
+
+
+def test_an_event_log_is_read_in_pages_until_enough_and_the_rest_is_released():
+    def page(*numbers, context=None, pull=True):
+        rows = [
+            m.fragment(
+                Logfile="Application",
+                RecordNumber=str(n),
+                EventCode="12288",
+                TimeGenerated=f"<Datetime>2026-11-25T08:00:{n:02}Z</Datetime>",
+            )
+            for n in numbers
+        ]
+        return m.items(*rows, context=context, pull=pull)
+
+    wanted = Events("Application", (12288,), datetime.datetime(2026, 11, 25, tzinfo=datetime.UTC), limit=2)
+    machine = Machine(page(9, context="uuid:1", pull=False), page(8, 7, context="uuid:2"), m.items())
+    found = machine.read(wanted)[0].get()
+    assert ([record.record_number for record in found.records], found.complete) == ([9, 8], False)
+    assert machine.actions() == ["Enumerate", "Pull", "Release"]
+    assert [machine.text(index, "MaxElements") for index in (0, 1)] == ["50", "50"]
+    # In another order the newest may still be to come: everything is read.
+    machine = Machine(page(1, context="uuid:1", pull=False), page(5, 2, context="uuid:2"), page(9))
+    assert [record.record_number for record in machine.read(wanted)[0].get().records] == [9, 5]
 
 
 def test_rubbish_in_the_middle_says_what_had_been_read_and_releases_the_enumeration():
