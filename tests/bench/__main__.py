@@ -98,6 +98,7 @@ def main() -> int:
     console.print(report.ratios(results))
     console.print(report.fleet(results))
     console.print(report.verdicts(results))
+    console.print(report.start(results))
     for line in left_out:
         console.print(f"Left out, {rich.markup.escape(line)}")
     processors = os.cpu_count() or 1

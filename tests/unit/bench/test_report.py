@@ -97,3 +97,7 @@ def test_one_machine_of_many_costs_its_share_of_the_run() -> None:
 def test_an_aim_that_is_just_missed_is_not_called_met(field: str, value: float, words: str) -> None:
     assert met(report.aims(results()), words)
     assert not met(report.aims(results(dataclasses.replace(READ, **{field: value}))), words)
+
+
+def test_the_start_of_ansible_is_what_a_noop_takes_beside_its_task() -> None:
+    assert report.start(results()).startswith("Ansible's own start is 1.3 s of every whole run")
