@@ -130,13 +130,26 @@ def test_become_on_another_task_does_not_matter(small_lab: Lab) -> None:
 # What is refused
 
 
+WSMAN = {"activation_kms_backend": "wsman"}
+
+
 @pytest.mark.parametrize(
     ("keywords", "texts"),
     [
-        pytest.param({"become": True}, ["become is on", "set become to false"], id="become"),
-        pytest.param({"vars": {"ansible_become": True}}, ["become is on", "set become to false"], id="become_by_variable"),
-        pytest.param({"vars": {"ansible_connection": "local"}}, ["local", "ansible.builtin.winrm", "ansible_connection"], id="local"),
-        pytest.param({"vars": {"ansible_connection": "ssh"}}, ["ssh", "ansible.builtin.winrm", "ansible_connection"], id="ssh"),
+        pytest.param({"become": True, "vars": WSMAN}, ["become is on", "set backend to auto or powershell"], id="become"),
+        pytest.param(
+            {"vars": {"ansible_become": True, **WSMAN}}, ["become is on", "set backend to auto or powershell"], id="become_by_variable"
+        ),
+        pytest.param(
+            {"vars": {"ansible_connection": "psrp", **WSMAN}}, ["ansible.builtin.psrp", "set backend to auto or powershell"], id="psrp"
+        ),
+        pytest.param(
+            {"vars": {"ansible_connection": "local"}}, ["ansible.builtin.local", "ansible_connection to winrm or psrp"], id="local"
+        ),
+        pytest.param({"vars": {"ansible_connection": "ssh"}}, ["ansible.builtin.ssh", "ansible_shell_type to powershell"], id="ssh"),
+        pytest.param(
+            {"vars": {"activation_kms_backend": "slmgr"}}, ["is slmgr, which is no backend", "auto, powershell, wsman"], id="word"
+        ),
         pytest.param({"async": 30, "poll": 1}, ["does not support async"], id="async"),
     ],
 )
@@ -157,7 +170,7 @@ def test_a_host_key_over_the_wrong_connection_is_refused_before_it_goes_anywhere
     small_lab.host_variables()
     task: dict[str, t.Any] = {"activation.kms.host_key": {"key": "{{ kms_host_key }}"}, "vars": {"ansible_connection": "local"}}
     failed = small_lab.tasks("kms01", [task]).fail().one("kms01")
-    assert "ansible.builtin.winrm" in failed.msg
+    assert "ansible.builtin.local with the shell sh, which runs no PowerShell" in failed.msg
 
 
 def test_a_play_with_connection_local_is_refused_unless_the_inventory_says_winrm(small_lab: Lab) -> None:

@@ -44,11 +44,13 @@ def open_windows(
     execute: runs a module by name with its options. backend: one of CHOICES. sleep: waits for a number of seconds. progress: is told why a
     pause is made. warn: is told once why another backend than the first choice is used.
 
-    Raises NoBackendError for wsman over another connection than winrm, and with become.
+    Raises NoBackendError for wsman over another connection than winrm, and with become; for powershell over a connection whose shell is none of
+    Windows'.
     """
     powershell = PatientWindows(PowerShellWindows(ModuleRun(execute, connection)), sleep, progress=progress)
     obstacle = _no_wsman(connection)
     if backend == POWERSHELL or (backend == AUTO and obstacle):
+        _require_powershell(connection)
         return Reached(powershell, None, may_change_over=False, warn=warn)
     if obstacle:
         raise NoBackendError(_CHOOSING, obstacle[0], next_step=obstacle[1])
@@ -159,3 +161,16 @@ def _no_wsman(connection: t.Any) -> tuple[str, str] | None:
             "set backend to auto or powershell, or become to false for this task",
         )
     return None
+
+
+def _require_powershell(connection: t.Any) -> None:
+    """Refuse a connection that can't run PowerShell modules: Ansible looks for them by the shell plugin that the connection has."""
+    shell = getattr(connection, "_shell", None)
+    if not getattr(shell, "_IS_WINDOWS", False):
+        name = connection_name(connection)
+        raise NoBackendError(
+            _CHOOSING,
+            f"the connection of this task is {name} with the shell {getattr(shell, 'SHELL_FAMILY', 'unknown')}, which runs no PowerShell",
+            next_step="set ansible_connection to winrm or psrp for this host (and look whether connection: is set on the play or the task), "
+            "or ansible_shell_type to powershell for ssh",
+        )

@@ -25,6 +25,7 @@ MODULE = "activation.kms.windows_operations"
 Json = dict[str, t.Any]
 
 _SHOWN = 400
+_NO_MODULE = "every PowerShell module fails so over this connection: check its become settings and its shell with ansible.windows.win_ping"
 _NO_ENGINE = "check that the machine has Windows PowerShell 5.1 or PowerShell 7, and look at the error with -vvv and a module like ansible.windows.win_ping"
 
 
@@ -80,7 +81,7 @@ class ModuleRun:
             lost = str(failure)
         except ansible.errors.AnsibleError as failure:
             # The module was not built or not sent.
-            return None, BadReplyError(doing, _shown(str(failure), secrets), next_step=_NO_ENGINE), False
+            return None, BadReplyError(doing, _shown(str(failure), secrets), next_step=_NO_MODULE), False
         except Exception as failure:
             # Connection plugins let their libraries' errors through when a session ends under them.
             lost = f"{type(failure).__name__}: {failure}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 from ansible.playbook.play_context import PlayContext
-from ansible.plugins.loader import become_loader, connection_loader
+from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 from ansible_collections.activation.kms.plugins.plugin_utils._windows import choose, errors
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Connect, Invoke, Query, Reading, Resolve
 
@@ -16,6 +16,8 @@ DISABLED = errors.FaultError("reading Win32_Service", "The WS-Management service
 
 def connection_of(name, become=False):
     connection = connection_loader.get(name, PlayContext(), None)
+    # What ansible_shell_type says; winrm and psrp have no other.
+    connection._shell = shell_loader.get("powershell")
     if become:
         connection.set_become_plugin(become_loader.get("runas"))
     return connection
@@ -56,6 +58,16 @@ def test_wsman_with_become_is_refused_because_become_would_be_ignored():
     with pytest.raises(errors.NoBackendError, match="become is on") as caught:
         opened(connection_of("winrm", become=True), "wsman")
     assert caught.value.next_step == "set backend to auto or powershell, or become to false for this task"
+
+
+@pytest.mark.parametrize("backend", ["auto", "powershell"])
+@pytest.mark.parametrize("plugin", ["ssh", "local"])
+def test_a_connection_whose_shell_is_none_of_windows_is_refused_with_a_way_on(plugin, backend):
+    connection = connection_of(plugin)
+    connection._shell = shell_loader.get("sh")
+    with pytest.raises(errors.NoBackendError, match=f"ansible.builtin.{plugin} with the shell sh, which runs no PowerShell") as caught:
+        opened(connection, backend)
+    assert "ansible_connection to winrm or psrp" in caught.value.next_step
 
 
 class Backend:
