@@ -310,8 +310,10 @@ Function Hide-AnsibleKmsSecret {
     )
 
     foreach ($value in $secrets.Values) {
+        # A product key is quoted with dashes of any kind, and without.
+        $groups = @(foreach ($group in $value.Split('-')) { [regex]::Escape($group) })
         if ($value) {
-            $Text = [regex]::Replace($Text, [regex]::Escape($value), '(not shown)', 'IgnoreCase')
+            $Text = [regex]::Replace($Text, $groups -join '\W?', '(not shown)', 'IgnoreCase')
         }
     }
     $Text

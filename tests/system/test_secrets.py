@@ -5,9 +5,11 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import pathlib
+import re
 import typing as t
 
 import pytest
@@ -18,6 +20,7 @@ from tests.lab.model.estate import load_estate
 from tests.lab.model.windows import versions
 from tests.system.ansible_runs import Json, Lab, Run
 from tests.system.conftest import StartLab
+from tests.system.connections import PSRP
 from tests.system.needles import ProcessList, found, texts_below
 
 EN_DASH = "\u2013"
@@ -366,3 +369,70 @@ def test_what_remains_of_a_key_is_its_last_five_characters(story: Story) -> None
     assert story.runs["deploy"].one("kms01", action="host_key").result["partial_key"] == HOST[-5:]
     assert HOST[-5:] in story.runs["deploy"].output
     assert UNKNOWN[-5:] in story.runs["refused"].output
+
+
+# The same promise where the key goes by way of PowerShell: in Ansible's payload, through the wrapper, and back in what a cmdlet says
+
+
+POWERSHELL_ESTATE: Json = {
+    "estate": {"domain": "corp.example", "name_servers": ["ns1"]},
+    "keys": [{"key": key, "channel": "kms_host", "csvlk": "Windows Server 2022"} for key in (HOST, OTHER_HOST, THIRD_HOST)],
+    "machines": [{"name": name, "windows": "server-2022-datacenter"} for name in ("good", "echo", "dead", "psrp")],
+}
+
+
+@pytest.fixture(scope="module")
+def over_powershell(start_lab: StartLab) -> Story:
+    lab = start_lab(POWERSHELL_ESTATE)
+    variables, log, facts = lab.folder / "secrets.yml", lab.folder / "ansible.log", lab.folder / "facts.jsonl"
+    variables.write_text(yaml.safe_dump(VARIABLES, allow_unicode=True), encoding="utf-8")
+    echo = f"the key {THIRD_HOST} ({THIRD_HOST.replace('-', '').lower()}) is not the one"
+    lab.client.fault("fault", "echo", operation="Invoke", method="InstallProductKey", text=echo, hresult=0xC004F050)
+    lab.client.fault("cut_after", "dead", operation="Invoke", method="InstallProductKey")
+    lab.variables("host:psrp", PSRP)
+    hosts = {"good": "host_key", "echo": "third_host_key", "dead": "other_host_key", "psrp": "unknown_key"}
+    plays = [
+        {
+            "hosts": name,
+            "gather_facts": False,
+            "vars": {"activation_kms_backend": "powershell"},
+            "tasks": [installs(variable, allow_cleartext_key=True), SHOW],
+        }
+        for name, variable in hosts.items()
+    ]
+    loud = LOUD | {"ANSIBLE_LOG_PATH": str(log), "ANSIBLE_LOG_VERBOSITY": "6"}
+    with ProcessList() as processes:
+        runs = {"powershell": lab.playbook(plays, "-vvvvvv", "--diff", "-e", f"@{variables}", env=loud)}
+    return Story(lab, runs, variables, log, facts, processes.command_lines, [])
+
+
+@pytest.mark.powershell
+def test_over_powershell_the_runs_did_what_they_were_made_for(over_powershell: Story) -> None:
+    rows = {row.host: row for row in over_powershell.runs["powershell"].of(action="host_key")}
+    assert {host: row.result["backend"] for host, row in rows.items()} == dict.fromkeys(("good", "echo", "dead", "psrp"), "powershell")
+    assert {host: row.status for host, row in rows.items()} == {"good": "ok", "echo": "ignored", "dead": "ok", "psrp": "ignored"}
+    assert over_powershell.lab.product("good")["partial_key"] == HOST[-5:]
+    # Killed when the key was in: nobody answered, and the state told.
+    assert over_powershell.lab.product("dead")["partial_key"] == OTHER_HOST[-5:]
+    assert rows["echo"].result["error"]["code"] == rows["psrp"].result["error"]["code"] == "0xC004F050"
+    assert "EncodedCommand" in over_powershell.runs["powershell"].output
+    assert any("-EncodedCommand" in line for line in over_powershell.command_lines)
+
+
+@pytest.mark.powershell
+def test_over_powershell_no_key_is_in_anything_that_was_shown_or_left(over_powershell: Story) -> None:
+    assert {place: found(GIVEN, text) for place, text in over_powershell.left().items() if found(GIVEN, text)} == {}
+
+
+@pytest.mark.powershell
+def test_over_powershell_no_process_has_a_key_on_its_command_line(over_powershell: Story) -> None:
+    assert [line for line in over_powershell.command_lines if found(GIVEN, line)] == []
+    # Nor behind the base64 of -EncodedCommand.
+    decoded = [
+        base64.b64decode(word + "==", validate=False).decode("utf-16-le", errors="replace")
+        for line in over_powershell.command_lines
+        for word in line.split()
+        if len(word) > 100 and re.fullmatch(r"[A-Za-z0-9+/=]+", word)
+    ]
+    assert decoded
+    assert [text for text in decoded if found(GIVEN, text)] == []

@@ -14,7 +14,7 @@ import datetime
 import re
 import typing as t
 
-from .._keys import mask_keys
+from .._keys import NOT_SHOWN, mask_keys
 from . import faults, operations
 from .classes import cim_class
 from .errors import BadReplyError, NotFoundError, OutcomeUnknownError, UnclearError, UnreachableError, WindowsError
@@ -101,6 +101,16 @@ class PowerShellWindows:
         except UnclearError as error:
             unknown = operations.outcome_unknown(error)
         raise unknown
+
+
+class Secret(str):
+    """A secret on its way to the module. Its repr shows nothing: Ansible's debugging output prints the options of a module that way."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Return what may be shown of it."""
+        return repr(NOT_SHOWN)
 
 
 class _Plan(t.NamedTuple):
@@ -231,7 +241,7 @@ def _call(call: operations.Call, *, writes: bool) -> tuple[Json, list[Json]]:
     secrets: list[Json] = []
     for argument in call.arguments:
         if argument.secret and argument.texts:
-            secrets.append({"name": argument.name, "value": argument.texts[0]})
+            secrets.append({"name": argument.name, "value": Secret(argument.texts[0])})
             arguments.append({"name": argument.name, "type": argument.cim_type, "secret": argument.name})
         elif argument.texts:
             arguments.append({"name": argument.name, "type": argument.cim_type, "texts": [MARK + text for text in argument.texts]})

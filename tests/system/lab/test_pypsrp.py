@@ -124,7 +124,7 @@ def _spelled(value: t.Any) -> list[str | None] | None:
         Query("Win32_OperatingSystem", tuple(cim_class("Win32_OperatingSystem").properties)),
         Query("Win32_Service", tuple(cim_class("Win32_Service").properties)),
         Query("Win32_Service", ("Name",), "Name='nosuch'"),
-        read.SERVICE_QUERY,
+        Query("SoftwareLicensingService", read.SERVICE_COLUMNS),
         read.PRODUCT_QUERY,
         Query("SoftwareLicensingProduct", ("ID", "Name", "LicenseStatus")),
         firewall.RULE_QUERY,

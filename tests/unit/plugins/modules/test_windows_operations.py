@@ -186,6 +186,12 @@ def test_null_is_no_text_and_a_null_inside_an_array_keeps_its_place(ask):
     }
 
 
+@pytest.mark.parametrize("dash", ["-", "", "\u2013"])
+def test_a_key_is_taken_out_of_an_error_however_it_is_spelled(ask, dash):
+    failure = ask("failure", native_code=1, message=f"no: {KEY.replace('-', dash).lower()}!", error_id="x")
+    assert failure["message"] == "no: (not shown)!"
+
+
 def test_an_error_is_told_in_numbers_and_words_and_a_secret_is_taken_out_of_both(ask):
     failure = ask("failure", native_code=9003, message=f"the name {KEY} does not exist", error_id=f"{KEY.lower()},ResolveDnsName")
     assert failure["native_code"] == "9003"

@@ -258,6 +258,8 @@ def test_a_call_is_one_run_that_may_write_and_carries_its_key_beside_it():
     assert write is True
     assert doing == "calling InstallProductKey of SoftwareLicensingService (Version=10.0.20348.1)"
     assert arguments["secrets"] == [{"name": "ProductKey", "value": KEY}]
+    # Ansible's debugging output prints options by their repr.
+    assert KEY not in f"{arguments}"
     assert arguments["operations"] == [
         {
             "call": {
