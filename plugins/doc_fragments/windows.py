@@ -15,7 +15,7 @@ options:
     description:
       - How the machine is reached.
       - V(wsman) sends CIM messages over WS-Management through the task's own P(ansible.builtin.winrm#connection) connection. No PowerShell is
-        started and nothing is copied to the machine; a whole read takes a few HTTP requests. It needs that connection, and no become.
+        started and nothing is copied to the machine; a whole read is about ten HTTP requests. It needs that connection, and no become.
       - V(powershell) runs one PowerShell module on the machine for each step, over any connection that can do that, with become or without.
       - V(auto) takes V(wsman) where it can. Where the machine turns out not to serve CIM over WS-Management it changes over to V(powershell),
         with a warning, and never after a refused login or once something was written.

@@ -13,7 +13,7 @@ import typing as t
 from . import faults
 from .cleartext import connection_name
 from .errors import FaultError, NoBackendError, NotFoundError, OutcomeUnknownError, WindowsError
-from .interface import Connect, Invoke, Reading, ReadOperation, Resolve, Value, Windows
+from .interface import Invoke, MachineView, Reading, ReadOperation, Value, Windows
 from .module_run import ModuleRun
 from .patience import PatientWindows
 from .powershell import PowerShellWindows
@@ -89,7 +89,7 @@ class Reached:
     def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
         """See Windows.read. What only a program on the machine can tell goes by way of PowerShell in any case."""
         found: dict[int, Reading] = {}
-        views = [index for index, operation in enumerate(operations) if isinstance(operation, Resolve | Connect)]
+        views = [index for index, operation in enumerate(operations) if isinstance(operation, MachineView)]
         others = [index for index, operation in enumerate(operations) if index not in views]
         if self._main is self._powershell:
             views, others = [], list(range(len(operations)))

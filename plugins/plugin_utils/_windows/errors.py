@@ -98,23 +98,23 @@ class RedirectedError(UnreachableError):
 
 
 class BadReplyError(WindowsError):
-    """The answer is no WS-Management message, or one that this collection refuses to parse."""
+    """The answer is not what was asked for: no WS-Management message, one that this collection refuses to parse, a PowerShell that did not answer."""
 
 
 class FaultError(WindowsError):
-    """The machine answered with a SOAP fault."""
+    """The machine answered with an error: a SOAP fault, or an error of a cmdlet."""
 
 
 class AccessDeniedError(FaultError):
-    """The fault says access denied, in one of its several forms."""
+    """The error says access denied, in one of its several forms."""
 
 
 class NotFoundError(FaultError):
-    """The fault says that the class or the instance does not exist."""
+    """The error says that the class, the instance or the name does not exist."""
 
 
 class BusyError(FaultError):
-    """The fault names a quota: the operation did not start."""
+    """The error names a quota: the operation did not start."""
 
 
 class UnclearError(FaultError):
@@ -122,7 +122,7 @@ class UnclearError(FaultError):
 
 
 class TimedOutError(UnclearError):
-    """The fault says that the machine gave up waiting; whether the work went on is not known."""
+    """The error says that the machine gave up waiting; whether the work went on is not known."""
 
 
 class ServiceAwayError(FaultError):
@@ -136,3 +136,5 @@ class MethodFailedError(FaultError):
 class OutcomeUnknownError(WindowsError):
     """A method call was sent, and no answer came back or one that leaves it open: it may or may not have happened. Read the state, do not
     repeat the call."""
+
+    next_step_default = "read the state of the machine before doing anything again"

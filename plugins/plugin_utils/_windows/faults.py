@@ -1,13 +1,14 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""SOAP faults: find out what failed, and turn it into one of this collection's exceptions.
+"""What a machine says when something fails: find out what it was, and turn it into one of this collection's exceptions.
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
-A fault comes in several forms: WSManFault with a ProviderFault inside (COM providers, licensing among them), MSFT_WmiError (MI providers,
+A SOAP fault comes in several forms: WSManFault with a ProviderFault inside (COM providers, licensing among them), MSFT_WmiError (MI providers,
 quotas, namespaces), text only, or with no detail at all (Microsoft: MS-WSMV 2.2.4.43). The HRESULT of the provider, which says most, is
-looked for in a fixed order; texts are kept for people and never mapped to a meaning, since Windows may write them in any language.
+looked for in a fixed order. An error of a cmdlet says the same in other places: powershell.py makes a L(Fault) of it. Texts are kept for people
+and never mapped to a meaning, since Windows may write them in any language.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ Error = t.TypeVar("Error", bound=FaultError)
 
 @dataclasses.dataclass(frozen=True)
 class Fault:
-    """What a SOAP fault says.
+    """What a SOAP fault, or an error of a cmdlet, says.
 
     subcode:      local name of the fault's subcode, such as InternalError, or empty.
     wsman_code:   WinRM's own code (0x80338000 to 0x803381FF), or None.

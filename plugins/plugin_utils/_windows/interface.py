@@ -62,7 +62,8 @@ class RegistryValue:
 class Events:
     """Records of one event log with one of some event ids, the newest first; reads as L(EventRecords).
 
-    C(since) is aware; older records are not asked for. At most C(limit) records come back, and reading stops after about C(budget_seconds).
+    C(event_ids) are one or more, C(since) is aware; older records are not asked for. At most C(limit) records come back. After C(budget_seconds)
+    reading stops at the next page (wsman) or record (powershell); that the machine may search for long before it has one is not bounded by it.
     """
 
     log: str
@@ -110,7 +111,7 @@ class Connect:
     """One TCP connection from the machine to a host, by name or address, closed at once; reads as one row.
 
     C(outcome) is connected, refused, timeout, unreachable or no_address; C(address) is the one tried last, C(milliseconds) how long it took,
-    C(code) the socket's error number. C(timeout_seconds) is 1 to 60.
+    C(code) the socket's error number. C(timeout_seconds) counts for each address.
     """
 
     host: str
@@ -162,7 +163,7 @@ class Windows(t.Protocol):
         """Carry out read operations, in order, one reading for each.
 
         Errors that concern one operation (an unknown class, access denied to one namespace) are in its reading. Errors that
-        end the conversation (UnreachableError, LoginRefusedError, RedirectedError) are raised.
+        end the conversation (UnreachableError, LoginRefusedError, RedirectedError; BadReplyError where a PowerShell did not answer) are raised.
         """
 
     def invoke(self, call: Invoke) -> dict[str, Value]:

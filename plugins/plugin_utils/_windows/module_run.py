@@ -18,7 +18,6 @@ import ansible.errors
 from .._keys import mask_keys
 from . import failures
 from .errors import BadReplyError, LoginRefusedError, OutcomeUnknownError, WindowsError
-from .operations import READ_STATE
 
 MODULE = "activation.kms.windows_operations"
 
@@ -39,7 +38,7 @@ class ModuleRun:
         self._refused = False
 
     def __call__(self, arguments: Json, *, doing: str, write: bool) -> Json:
-        """See powershell.Run. A read whose connection was lost is run once more on a new connection; after a refused login nothing is run."""
+        """See powershell.RunModule. A read whose connection was lost is run once more on a new connection; after a refused login nothing is run."""
         if self._refused:
             raise LoginRefusedError(doing, failures.LOGIN.words, next_step=failures.LOGIN.next_step)
         secrets = [row["value"] for row in arguments.get("secrets", ())]
@@ -91,7 +90,7 @@ class ModuleRun:
             return answer, None, False
         detail = _without_answer(answer, secrets)
         if write:
-            return None, OutcomeUnknownError(doing, f"{detail}; the call may have been carried out", next_step=READ_STATE), False
+            return None, OutcomeUnknownError(doing, f"{detail}; the call may have been carried out"), False
         return None, BadReplyError(doing, detail, next_step=_NO_ENGINE), False
 
     def _lost(self, text: str, doing: str, write: bool) -> tuple[WindowsError, bool]:
@@ -101,7 +100,7 @@ class ModuleRun:
         if write and not failures.never_sent(text):
             # A login that is refused in the middle of a run does not take back what the run did before.
             detail = failures.describe(failure, text)
-            return OutcomeUnknownError(doing, f"{detail}; the call was sent and may have been carried out", next_step=READ_STATE), False
+            return OutcomeUnknownError(doing, f"{detail}; the call was sent and may have been carried out"), False
         return failures.connection_error(text, doing), failure is None or failure is failures.LOST
 
     def _note_refusal(self, text: str) -> None:

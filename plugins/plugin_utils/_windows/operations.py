@@ -29,7 +29,8 @@ HKEY_LOCAL_MACHINE = 0x80000002
 # Python refuses to make a number of some thousands of digits.
 _BUILD = re.compile(r"[0-9]{1,6}")
 
-READ_STATE = "read the state of the machine before doing anything again: the call may have been carried out"
+EVENT_COLUMNS = ("Logfile", "RecordNumber", "EventCode", "SourceName", "TimeGenerated", "InsertionStrings")
+"""Of Win32_NTLogEvent, by which records go over either backend. Without Message, which Windows would have to format for each record."""
 
 _REGISTRY_METHODS = {
     "REG_SZ": "GetStringValue",
@@ -100,7 +101,7 @@ def outputs(call: Call, raw: Texts) -> dict[str, Value]:
 
 def outcome_unknown(error: UnclearError) -> OutcomeUnknownError:
     """Return what a caller of a method is told where the machine's answer leaves open whether it was carried out."""
-    return OutcomeUnknownError(error.doing, error.detail, code=error.code, symbol=error.symbol, meaning=error.meaning, next_step=READ_STATE)
+    return OutcomeUnknownError(error.doing, error.detail, code=error.code, symbol=error.symbol, meaning=error.meaning)
 
 
 def columns_here(spec: CimClass, names: t.Sequence[str], build: int | None) -> list[Typed]:
@@ -152,10 +153,24 @@ def reading_events(operation: Events) -> str:
 
 def events_condition(operation: Events) -> str:
     """Return the WQL condition that finds the records in Win32_NTLogEvent. Dates are in DMTF's form (DSP0004), which WQL takes."""
+    _require_ids(operation)
     ids = " OR ".join(f"EventCode={event_id}" for event_id in operation.event_ids)
     since = operation.since.astimezone(datetime.UTC).strftime("%Y%m%d%H%M%S.%f+000")
     log = operation.log.replace("\\", "\\\\").replace("'", "\\'")
     return f"Logfile='{log}' AND ({ids}) AND TimeGenerated>='{since}'"
+
+
+def _require_ids(operation: Events) -> None:
+    if not operation.event_ids:
+        raise ValueError(f"no event ids are named for the log {operation.log}: a whole log is never read")
+
+
+def events_xpath(operation: Events) -> str:
+    """Return the XPath that finds the records with Get-WinEvent, in the subset that the event log takes (Microsoft: Learn, Consuming Events)."""
+    _require_ids(operation)
+    ids = " or ".join(f"EventID={event_id}" for event_id in operation.event_ids)
+    since = operation.since.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+    return f"*[System[({ids}) and TimeCreated[@SystemTime>='{since}']]]"
 
 
 def event_record(row: Row, doing: str) -> EventRecord:

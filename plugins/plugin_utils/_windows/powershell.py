@@ -10,7 +10,6 @@ What is asked for, and what the answers mean, is decided here; running the modul
 
 from __future__ import annotations
 
-import datetime
 import re
 import typing as t
 
@@ -47,13 +46,12 @@ DNS_NO_RECORDS = 9501
 DNS_NAME_ERROR = 9003
 """DNS_INFO_NO_RECORDS and DNS_ERROR_RCODE_NAME_ERROR (Windows SDK: winerror.h)."""
 
-_EVENT_COLUMNS = ("Logfile", "RecordNumber", "EventCode", "SourceName", "TimeGenerated", "InsertionStrings")
 # Exception.HResult of .NET itself (facility 0x13, COR_E_...) says nothing about Windows (Microsoft: corerror.h).
 _DOTNET_FACILITY = 0x8013
 _HRESULT = re.compile(r"HRESULT 0x([0-9a-f]{8})", re.IGNORECASE)
 
 
-class Run(t.Protocol):
+class RunModule(t.Protocol):
     """Runs the internal module once and returns its result, which has C(build) and C(results).
 
     doing: what the run is for, for errors. write: it may change the machine, so it is never run twice.
@@ -70,7 +68,7 @@ class PowerShellWindows:
 
     backend = "powershell"
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: RunModule) -> None:
         """Take the function that runs the module."""
         self._run = run
 
@@ -97,7 +95,7 @@ class PowerShellWindows:
                 raise faults.fault_error(fault_of(result["error"]), prepared.doing, method=True, secrets=prepared.secrets)
             return operations.outputs(prepared, _texts(result.get("outputs"), prepared.doing))
         except BadReplyError as error:
-            unknown = OutcomeUnknownError(prepared.doing, mask_keys(error.detail, prepared.secrets), next_step=operations.READ_STATE)
+            unknown = OutcomeUnknownError(prepared.doing, mask_keys(error.detail, prepared.secrets))
         except UnclearError as error:
             unknown = operations.outcome_unknown(error)
         raise unknown
@@ -176,12 +174,12 @@ def _plan_events(operation: Events) -> _Plan:
     asked = {
         "events": {
             "log": MARK + operation.log,
-            "xpath": MARK + event_xpath(operation),
+            "xpath": MARK + operations.events_xpath(operation),
             "limit": operation.limit,
             "budget_seconds": operation.budget_seconds,
         }
     }
-    same_columns = Query("Win32_NTLogEvent", _EVENT_COLUMNS)
+    same_columns = Query("Win32_NTLogEvent", operations.EVENT_COLUMNS)
 
     def records(result: Json, _build: int | None) -> EventRecords:
         rows = [operations.query_row(row, same_columns, None, doing) for row in _rows(result, doing)]
@@ -189,13 +187,6 @@ def _plan_events(operation: Events) -> _Plan:
         return operations.newest(found, operation.limit, complete=bool(result.get("complete")))
 
     return _Plan(doing, asked, records)
-
-
-def event_xpath(operation: Events) -> str:
-    """Return the XPath that finds the records, in the subset that the event log takes (Microsoft: Learn, Consuming Events)."""
-    ids = " or ".join(f"EventID={event_id}" for event_id in operation.event_ids)
-    since = operation.since.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    return f"*[System[({ids}) and TimeCreated[@SystemTime>='{since}']]]"
 
 
 def _plan_resolve(operation: Resolve) -> _Plan:
@@ -266,7 +257,7 @@ def _keys(selectors: t.Mapping[str, str]) -> list[Json]:
 def _results(answer: Json, count: int, doing: str) -> list[Json]:
     found = answer.get("results")
     if not isinstance(found, list) or len(found) != count or not all(isinstance(result, dict) for result in found):
-        raise BadReplyError(doing, f"PowerShell did not answer with {count} results", next_step=operations.READ_STATE)
+        raise BadReplyError(doing, f"PowerShell did not answer with {count} results")
     return t.cast("list[Json]", found)
 
 

@@ -41,6 +41,7 @@ class Wire:
         """Take a winrm connection plugin. Nothing is sent and nothing is connected before the first message."""
         self._connection = connection
         self._transport: t.Any = None
+        self._refused = False
 
     def send(self, xml: bytes, *, doing: str, write: bool, timeout_seconds: float, once: bool = False, fresh: bool = False) -> Reply:
         """Send one message and return the answer, a SOAP fault included. A lost read is sent once more on a new connection.
@@ -51,6 +52,8 @@ class Wire:
         Raises LoginRefusedError, RedirectedError or UnreachableError when no answer of the machine came back; OutcomeUnknownError instead
         when write is true and the message may have arrived; BadReplyError when the answer of a read can't be decoded.
         """
+        if self._refused:
+            raise LoginRefusedError(doing, failures.LOGIN.words, next_step=failures.LOGIN.next_step)
         transport = self._connected(doing)
         if fresh:
             transport.close_session()
@@ -63,6 +66,7 @@ class Wire:
             # After anything that is no HTTP answer the security context no longer fits: every later message would be refused.
             transport.close_session()
             if isinstance(error, LoginRefusedError):
+                self._refused = True
                 # The plugin would log in once more to close its shell, and too many refused tries lock the account. Windows ends idle shells itself.
                 self._connection.shell_id = None
             if not may_repeat or attempt + 1 == attempts:
@@ -79,6 +83,7 @@ class Wire:
             except Exception as failure:
                 error = failures.connection_error(f"{type(failure).__name__}: {failure}", doing)
             if error is not None:
+                self._refused = isinstance(error, LoginRefusedError)
                 raise error
             transport = getattr(getattr(self._connection, "protocol", None), "transport", None)
             missing = [name for name in ("build_session", "send_message", "close_session") if not callable(getattr(transport, name, None))]
@@ -165,11 +170,8 @@ def _attempt(
     next_step = failure.next_step if failure else failures.LOST.next_step
     may_repeat = failure is None or failure is failures.LOST or failure.kind == "refused"
     if write and sending and not failures.never_sent(cause):
-        return None, OutcomeUnknownError(doing, f"{detail}; the call was sent and may have been carried out", next_step=_READ_STATE), False
+        return None, OutcomeUnknownError(doing, f"{detail}; the call was sent and may have been carried out"), False
     return None, UnreachableError(doing, detail, next_step=next_step), may_repeat
-
-
-_READ_STATE = "read the state of the machine before doing anything again"
 
 
 def _redirect_target(response: t.Any) -> str:

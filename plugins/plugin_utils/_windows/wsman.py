@@ -47,9 +47,6 @@ EVENT_PAGE = 50
 """Records asked for at once: Win32_NTLogEvent is read in small pages, so that reading can stop at a bound (Microsoft's provider computes each
 record when it is asked for)."""
 
-EVENT_COLUMNS = ("Logfile", "RecordNumber", "EventCode", "SourceName", "TimeGenerated", "InsertionStrings")
-"""Without Message, which Windows would have to format for each record."""
-
 _STATUS_NEXT = {
     400: "run the task again; if it stays, check ansible_winrm_message_encryption and any proxy on the way",
     403: "check proxies on the way to the machine (ansible_winrm_proxy, HTTPS_PROXY, no_proxy)",
@@ -169,7 +166,7 @@ class WsmanWindows:
     def _events(self, operation: Events) -> EventRecords:
         spec = cim_class("Win32_NTLogEvent")
         doing = operations.reading_events(operation)
-        query = Query(spec.name, EVENT_COLUMNS, operations.events_condition(operation))
+        query = Query(spec.name, operations.EVENT_COLUMNS, operations.events_condition(operation))
         request = soap.enumerate_wql(spec.namespace, operations.wql(query, None), self._new_message_id(), EVENT_PAGE)
         deadline = self._monotonic() + operation.budget_seconds
         records: list[EventRecord] = []
@@ -305,7 +302,7 @@ class WsmanWindows:
             except BadReplyError as error:
                 unclear = error.detail
             if unclear is not None:
-                raise OutcomeUnknownError(doing, mask_keys(unclear, secrets), next_step=operations.READ_STATE)
+                raise OutcomeUnknownError(doing, mask_keys(unclear, secrets))
             fault = faults.parse_fault(content)
             if fault is None or not fault.means(faults.BUSY) or not self._pause(pauses, doing):
                 return reply, content
@@ -326,12 +323,12 @@ class WsmanWindows:
                 return {}
             raise faults.fault_error(fault, doing, method=True, secrets=call.secrets)
         if status != 200:
-            raise OutcomeUnknownError(doing, f"HTTP {status} came back without a fault", next_step=operations.READ_STATE)
+            raise OutcomeUnknownError(doing, f"HTTP {status} came back without a fault")
         try:
             return operations.outputs(call, soap.read_output(content, call.method.name, doing))
         except BadReplyError as bad:
             unclear = bad.detail
-        raise OutcomeUnknownError(doing, mask_keys(unclear, call.secrets), next_step=operations.READ_STATE)
+        raise OutcomeUnknownError(doing, mask_keys(unclear, call.secrets))
 
 
 class _EnumerationLostError(Exception):

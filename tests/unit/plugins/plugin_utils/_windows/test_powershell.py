@@ -159,6 +159,11 @@ def test_events_are_found_by_an_xpath_and_come_back_newest_first():
     assert machine.asked() == [{"events": {"log": "=Application", "xpath": xpath, "limit": 2, "budget_seconds": 20.0}}]
 
 
+def test_a_whole_log_is_never_asked_for():
+    with pytest.raises(ValueError, match="no event ids are named for the log Application"):
+        Machine().read(Events("Application", (), datetime.datetime.now(datetime.UTC)))
+
+
 def test_records_that_were_left_out_make_a_reading_incomplete():
     machine = Machine([{"rows": [], "complete": False}])
     assert machine.read(Events("Application", (12288,), datetime.datetime.now(datetime.UTC)))[0].get().complete is False

@@ -267,6 +267,14 @@ def test_a_login_refused_in_mid_task_is_not_tried_again(stub):
     assert len(stub.received) == 2
 
 
+def test_after_a_refused_login_nothing_is_sent_any_more(stub):
+    windows = machine(stub)
+    stub.will(ws.answer(401))
+    for operation in (lambda: windows.read([SERVICES]), lambda: windows.read([SERVICES]), lambda: windows.invoke(INSTALL)):
+        raised(errors.LoginRefusedError, operation)
+    assert len(stub.received) == 1
+
+
 def test_after_a_refused_login_the_plugin_does_not_log_in_again_to_close_its_shell(stub):
     connection = connection_to(stub.port)
     connection._connect()
