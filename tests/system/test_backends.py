@@ -1,11 +1,11 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Both backends tell the same: every module, every kind of machine and every fault of the estate, read and changed by either.
+"""Both backends tell the same: every module, and every kind of machine and fault that an estate can have, read and changed by either.
 
 Two labs of the same estate, whose clocks stand still at the same instant, get the same playbook; one is reached over wsman, the other over powershell. What
 came of each task is compared key by key: facts, changed, diff, what check mode would do, refusals, error codes. L(DIFFERS) lists what may differ, and
-why real Windows would differ there, too.
+why real Windows would differ there, too. Faults on the way to a machine are each way's own: test_faults.py has a table for either.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ import re
 import typing as t
 
 import pytest
+import yaml
 
-from tests.system.ansible_runs import Json, Run, TaskResult
+from tests.system.ansible_runs import REPOSITORY, Json, Run, TaskResult
 from tests.system.conftest import StartLab
 
 pytestmark = [pytest.mark.powershell, pytest.mark.wsman]
@@ -91,6 +92,10 @@ MACHINES: dict[str, Json] = {
         "refuse01", "host_keyed", failing={"SoftwareLicensingService.InstallProductKey": 0xC004F050}
     ),
     "a host whose firewall namespace is closed": machine("nofw01", "opened", key=HOST_KEY, access_denied=["root/standardcimv2"]),
+    "a host whose key is replaced, removed, and whose firewall is closed again": machine(
+        "again01", "undone", key=OTHER_HOST_KEY, licensed=True, firewall_exception=True
+    ),
+    "a client that is licensed and renews": client("renew01", "renewed", licensed=True, activated_days_ago=100),
     "an evaluation": machine("eval01", "host_keyed", "server-2022-datacenter-evaluation"),
     "an older Windows as a host": machine("old01", "host_keyed", SERVER_2012),
     "a client of a host that works": client("plain01"),
@@ -169,6 +174,12 @@ TASKS: dict[str, list[Json]] = {
     "host_keyed": [HOST_KEYED],
     "deployed": [task("host_key in check mode", "host_key", check=True, key="{{ host_key }}"), HOST_KEYED, ACTIVATED, OPENED, READ],
     "opened": [OPENED, READ],
+    "undone": [
+        task("host_key replaced", "host_key", key="{{ host_key }}", replace=True),
+        task("host_key removed", "host_key", state="absent"),
+        task("firewall_exception off", "firewall_exception", state="disabled"),
+    ],
+    "renewed": [task("activate again", "activate", renew=True)],
     "read": [READ],
 }
 """What is done to the machines of a group. A PowerShell run costs seconds, so a kind of machine meets the modules that it is about and no others."""
@@ -265,6 +276,12 @@ def test_the_comparison_had_something_to_compare(both: Both) -> None:
     assert sum("refused" in row.result.get("error", {}) for row in rows) > 5
     assert sum(bool(row.result.get("diff", {}).get("after")) for row in rows) > 10
     assert {row.result["outcome"] for row in rows if "outcome" in row.result} >= {"activated", "already_licensed", "count_too_low"}
+
+
+def test_no_module_that_manages_windows_is_left_out() -> None:
+    groups = yaml.safe_load((REPOSITORY / "meta" / "runtime.yml").read_text(encoding="utf-8"))["action_groups"]
+    compared_ones = {name.removeprefix("activation.kms.") for rows in TASKS.values() for row in rows for name in row}
+    assert set(groups["windows"]) <= compared_ones
 
 
 def test_every_result_names_its_backend_a_failure_too(both: Both) -> None:

@@ -297,6 +297,41 @@ def test_registry_values_are_written_and_deleted_by_both(told) -> None:
         assert results[-1]["error"]["symbol"] == "key not found", backend
 
 
+STOP_AND_START = [
+    {
+        "call": {
+            "cim_class": "Win32_Service",
+            "method": method,
+            "namespace": "root/cimv2",
+            "outputs": [],
+            "writes": writes,
+            "keys": [{"name": "Name", "text": "=W32Time"}],
+        }
+    }
+    for method, writes in (("StartService", False), ("InterrogateService", True), ("StartService", True), ("StopService", True))
+]
+"""A service that runs: starting it fails with 10. Asked for as a read that is no reason to stop, as a write it is."""
+
+
+@pytest.mark.powershell
+def test_the_wrapper_stops_at_the_first_write_that_fails_and_writes_nothing_in_check_mode(start_lab: StartLab) -> None:
+    lab = start_lab({"estate": {"domain": "corp.example"}, "machines": [{"name": CLIENT, "windows": "windows-11-enterprise"}]})
+    task = {"activation.kms.windows_operations": {"operations": STOP_AND_START}}
+    run = lab.tasks(CLIENT, [{**task, "name": "for real"}, {**task, "name": "checked", "check_mode": True}]).succeed()
+    for_real = run.one(CLIENT, "for real").result["results"]
+    assert for_real == [*({"outputs": {"ReturnValue": [code]}} for code in ("10", "0", "10")), {"skipped": True}]
+    checked = run.one(CLIENT, "checked").result["results"]
+    assert checked[0] == {"outputs": {"ReturnValue": ["10"]}}
+    assert "in check mode; it was not made" in checked[1]["error"]["message"]
+    assert checked[2:] == [{"skipped": True}] * 2
+    assert [call["method"] for call in lab.calls() if call["via"] == "powershell"] == [
+        "StartService",
+        "InterrogateService",
+        "StartService",
+        "StartService",
+    ]
+
+
 @pytest.mark.parametrize("name", sorted(CLASSES))
 def test_no_class_is_left_out_here(name: str) -> None:
     """A class that comes to classes.yml is compared over both backends, or is named here with where it is."""
