@@ -49,4 +49,5 @@ fuzz: prepare
 
 clean:
 	-@test ! -e .demo/lab.json || '$(VENV)' -m tests.lab stop --directory .demo
-	rm -rf .venv .cache .demo .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	-@test ! -e .lab/lab.json || '$(VENV)' -m tests.lab stop --directory .lab
+	rm -rf .venv .cache .demo .lab .hypothesis .pytest_cache .mypy_cache .ruff_cache

@@ -16,14 +16,15 @@ options:
       - How the machine is reached.
       - V(wsman) sends CIM messages over WS-Management through the task's own P(ansible.builtin.winrm#connection) connection. No PowerShell is
         started and nothing is copied to the machine; a whole read is about ten HTTP requests. It needs that connection, and no become.
-      - V(powershell) runs one PowerShell module on the machine for each step, over any connection that can do that, with become or without.
-      - V(auto) takes V(wsman) where it can. Where the machine turns out not to serve CIM over WS-Management it changes over to V(powershell),
-        with a warning, and never after a refused login or once something was written.
+      - V(powershell) runs one PowerShell module on the machine for each step, over any connection that can do that, without become or with
+        C(runas).
+      - V(auto) takes V(wsman) where it can. Where WinRM answers that it does not serve CIM it changes over to V(powershell), with a warning, and
+        never after a refused login or once something was written.
       - When this option is not set, the variable C(activation_kms_backend) of the machine counts, and V(auto) without one.
     type: str
     choices: [auto, powershell, wsman]
 requirements:
-  - pywinrm >= 0.4.3 on the controller, for O(backend=wsman)
+  - on the controller what the connection needs; for P(ansible.builtin.winrm#connection) pywinrm >= 0.4.3
   - Windows PowerShell 5.1 or PowerShell 7 on the machine, for O(backend=powershell)
 notes:
   - The module runs on the controller. What it decides does not depend on O(backend), and both give the same results.

@@ -13,6 +13,7 @@ import time
 import traceback
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
@@ -148,13 +149,17 @@ class KmsAction(ActionBase, abc.ABC):
 
     def _backend_of_the_machine(self) -> str:
         """Return what the variable says of the machine that is managed, auto where it says nothing. Raises RefusedError for any other word."""
-        machine = self._task.delegate_to
-        variables = self._variables["hostvars"][machine] if machine else self._variables
-        value = variables.get(BACKEND_VARIABLE)
-        word = str(AUTO if value is None else self._templar.template(value)).strip()
+        # With delegate_to Ansible works out the variables of that machine, as it does for its connection; play and task variables are among them.
+        delegated = self._variables.get("ansible_delegated_vars") or {}
+        value = delegated.get(self._task.delegate_to, self._variables).get(BACKEND_VARIABLE)
+        unclear = ""
+        try:
+            word = AUTO if value is None else str(self._templar.template(value)).strip()
+        except AnsibleError as error:
+            word, unclear = str(value), f": {mask_keys(str(error))}"
         if word not in CHOICES:
             raise RefusedError(
-                f"the variable {BACKEND_VARIABLE} of {self._machine} is {word}, which is no backend",
+                f"the variable {BACKEND_VARIABLE} of {self._machine} is {word!r}, which is no backend{unclear}",
                 f"set it to one of {', '.join(CHOICES)}, or leave it out",
             )
         return word

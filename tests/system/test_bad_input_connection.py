@@ -113,7 +113,7 @@ UNREACHED = [
         faults=({"do": "fault", "operation": "Create", "code": 0x803381A6, "subcode": "w:QuotaLimit", "text": "Too many shells. "},),
         status=UNREACHABLE,
         says=CONNECTING + "basic: Too many shells. (extended fault data: …'wsmanfault_code': 2150859174…). "
-        "Next: check the connection variables with the module ansible.windows.win_ping, or ansible -m raw -a hostname.",
+        "Next: check the connection variables (ansible -m ansible.builtin.raw -a hostname goes the same way).",
     ),
 ]
 

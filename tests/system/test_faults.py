@@ -303,8 +303,8 @@ OVER_POWERSHELL = [
         SERVER,
         "firewall_exception",
         fault={"do": "kill_process", "operation": "Receive"},
-        says="reading MSFT_NetFirewallRule…: " + ENDED + " Next: check that the machine has Windows PowerShell 5.1 or PowerShell 7, "
-        "and look at the error with -vvv and a module like ansible.windows.win_ping.",
+        says="reading MSFT_NetFirewallRule…: " + ENDED + " Next: see whether PowerShell starts there at all "
+        "(ansible -m ansible.builtin.raw -a hostname), then run the task again.",
     ),
     over_powershell(
         "PowerShell that dies before a write",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+import yaml
 
 from tests.system.ansible_runs import Json, Lab
 
@@ -122,6 +123,16 @@ def test_a_rescue_sees_the_code_of_a_failure(small_lab: Lab) -> None:
     assert run.one("srv02", action="debug").msg.startswith("0x8007232B ")
 
 
+def test_a_machine_that_only_delegate_to_names_is_managed_with_the_variables_of_the_task(small_lab: Lab) -> None:
+    # Its address is in no inventory: everything about the connection is in the variables of the task, the backend among it.
+    connection = yaml.safe_load(small_lab.client.inventory.read_text(encoding="utf-8"))["all"]["children"]["lab_windows"]["vars"]
+    task: Json = {INFO: {}, "delegate_to": small_lab.client.address("srv03"), "vars": connection}
+    found = small_lab.tasks("localhost", [task]).succeed().one("localhost").result
+    assert (found["activation"]["machine"]["name"], found["backend"]) == ("SRV03", "wsman")
+    task["vars"] = {**connection, "activation_kms_backend": "slmgr"}
+    assert "is 'slmgr', which is no backend" in small_lab.tasks("localhost", [task]).fail().one("localhost").msg
+
+
 def test_become_on_another_task_does_not_matter(small_lab: Lab) -> None:
     tasks: list[Json] = [{"ansible.builtin.debug": {"msg": "x"}, "become": True}, {INFO: {}}]
     assert small_lab.tasks("srv01", tasks).succeed().one("srv01", action="activation_info").status == "ok"
@@ -148,7 +159,7 @@ WSMAN = {"activation_kms_backend": "wsman"}
         ),
         pytest.param({"vars": {"ansible_connection": "ssh"}}, ["ansible.builtin.ssh", "ansible_shell_type to powershell"], id="ssh"),
         pytest.param(
-            {"vars": {"activation_kms_backend": "slmgr"}}, ["is slmgr, which is no backend", "auto, powershell, wsman"], id="word"
+            {"vars": {"activation_kms_backend": "slmgr"}}, ["is 'slmgr', which is no backend", "auto, powershell, wsman"], id="word"
         ),
         pytest.param({"async": 30, "poll": 1}, ["does not support async"], id="async"),
     ],

@@ -25,6 +25,7 @@ CHOICES = (AUTO, POWERSHELL, WSMAN)
 """What the option C(backend) takes."""
 
 WINRM = "ansible.builtin.winrm"
+RUNAS = "runas"
 _CHOOSING = "choosing a way to reach the machine"
 
 Execute = t.Callable[[str, dict[str, t.Any]], dict[str, t.Any]]
@@ -113,6 +114,10 @@ class Reached:
 
     def _read_main(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
         readings = self._main.read(operations)
+        if self._main is not self._powershell:
+            for reading in readings:
+                if reading.error is not None and is_not_served(reading.error) and not reading.error.next_step:
+                    reading.error.next_step = "set backend to powershell for this machine"
         if self._may_change_over:
             refusal = next((reading.error for reading in readings if reading.error is not None), None)
             if refusal is not None and not any(reading.error is None for reading in readings) and is_not_served(refusal):
@@ -164,7 +169,8 @@ def _no_wsman(connection: t.Any) -> tuple[str, str] | None:
 
 
 def _require_powershell(connection: t.Any) -> None:
-    """Refuse a connection that can't run PowerShell modules: Ansible looks for them by the shell plugin that the connection has."""
+    """Refuse a connection that can't run PowerShell modules: Ansible looks for them by the shell plugin that the connection has, and of its become
+    plugins Windows has runas alone."""
     shell = getattr(connection, "_shell", None)
     if not getattr(shell, "_IS_WINDOWS", False):
         name = connection_name(connection)
@@ -173,4 +179,11 @@ def _require_powershell(connection: t.Any) -> None:
             f"the connection of this task is {name} with the shell {getattr(shell, 'SHELL_FAMILY', 'unknown')}, which runs no PowerShell",
             next_step="set ansible_connection to winrm or psrp for this host (and look whether connection: is set on the play or the task), "
             "or ansible_shell_type to powershell for ssh",
+        )
+    method = getattr(getattr(connection, "become", None), "name", RUNAS)
+    if connection.become is not None and str(method).rpartition(".")[2] != RUNAS:
+        raise NoBackendError(
+            _CHOOSING,
+            f"become is on with the method {method}, which Windows does not have",
+            next_step="set ansible_become_method to runas, or become to false for this task",
         )

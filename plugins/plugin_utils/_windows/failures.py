@@ -44,6 +44,14 @@ SLOW = Failure(
 _RULES: tuple[tuple[str, Failure], ...] = (
     (r"credentials were rejected|\bCode\s+401\b|\b401 Client Error", LOGIN),
     (
+        r"(?:is|are) not installed|No module named|missing required Python librar",
+        Failure(
+            "library",
+            "a Python library that this connection needs is not on the controller",
+            "install it beside ansible-core: pywinrm for winrm, pywinrm[kerberos] or pywinrm[credssp] for those logins, pypsrp for psrp",
+        ),
+    ),
+    (
         r"\bCode\s+404\b",
         Failure("path", "no WinRM service answers at this address", "check ansible_winrm_path and ansible_port"),
     ),
@@ -178,5 +186,5 @@ def connection_error(text: str, doing: str) -> UnreachableError:
         describe(failure, text),
         next_step=failure.next_step
         if failure
-        else "check the connection variables with the module ansible.windows.win_ping, or ansible -m raw -a hostname",
+        else "check the connection variables (ansible -m ansible.builtin.raw -a hostname goes the same way)",
     )

@@ -24,8 +24,8 @@ MODULE = "activation.kms.windows_operations"
 Json = dict[str, t.Any]
 
 _SHOWN = 400
-_NO_MODULE = "every PowerShell module fails so over this connection: check its become settings and its shell with ansible.windows.win_ping"
-_NO_ENGINE = "check that the machine has Windows PowerShell 5.1 or PowerShell 7, and look at the error with -vvv and a module like ansible.windows.win_ping"
+_NO_MODULE = "every PowerShell module fails so over this connection: check the variables of its login, its shell and become"
+_NO_ENGINE = "see whether PowerShell starts there at all (ansible -m ansible.builtin.raw -a hostname), then run the task again"
 
 
 class ModuleRun:
@@ -113,8 +113,9 @@ class ModuleRun:
 
 def _without_answer(answer: Json, secrets: list[str]) -> str:
     """Return what a module left behind that did not answer: its exit code and its last words."""
-    words = [str(answer.get(name) or "") for name in ("msg", "module_stderr", "module_stdout")]
-    said = next((text for text in words if text.strip() and "MODULE FAILURE" not in text), "")
+    # What the machine said comes before what Ansible made of it.
+    words = [str(answer.get(name) or "") for name in ("module_stderr", "module_stdout", "msg")]
+    said = next((text for text in words if text.strip()), "")
     code = answer.get("rc")
     ended = "PowerShell ended without an answer" + (f" (exit code {code})" if isinstance(code, int) else "")
     return f"{ended}: {_shown(said, secrets)}" if said else ended

@@ -172,8 +172,13 @@ def test_the_backend_that_was_used_is_in_every_result_once_the_machine_was_tried
         ({"backend": "auto"}, {"activation_kms_backend": "wsman"}, None, "auto"),
         ({"backend": "powershell"}, {"activation_kms_backend": "no backend"}, None, "powershell"),
         # It is the machine that is managed whose variable counts.
-        ({}, {"activation_kms_backend": "wsman", "hostvars": {"kms01": {"activation_kms_backend": "powershell"}}}, "kms01", "powershell"),
-        ({}, {"activation_kms_backend": "wsman", "hostvars": {"kms01": {}}}, "kms01", "auto"),
+        (
+            {},
+            {"activation_kms_backend": "wsman", "ansible_delegated_vars": {"kms01": {"activation_kms_backend": "powershell"}}},
+            "kms01",
+            "powershell",
+        ),
+        ({}, {"activation_kms_backend": "wsman", "ansible_delegated_vars": {"kms01": {}}}, "kms01", "auto"),
     ],
 )
 def test_the_option_counts_before_the_variable_of_the_machine_that_is_managed(run, arguments, variables, delegate_to, wanted):
@@ -182,10 +187,10 @@ def test_the_option_counts_before_the_variable_of_the_machine_that_is_managed(ru
 
 @pytest.mark.parametrize(("delegate_to", "machine"), [(None, "srv01"), ("kms01", "kms01")])
 def test_a_variable_that_names_no_backend_is_refused_with_its_machine(run, delegate_to, machine):
-    variables = {"activation_kms_backend": "winrm", "hostvars": {"kms01": {"activation_kms_backend": "winrm"}}}
+    variables = {"activation_kms_backend": "winrm", "ansible_delegated_vars": {"kms01": {"activation_kms_backend": "winrm"}}}
     result, opened = run(look, variables=variables, delegate_to=delegate_to)
     assert result["failed"] is True
-    assert result["error"]["refused"] == f"the variable activation_kms_backend of {machine} is winrm, which is no backend"
+    assert result["error"]["refused"] == f"the variable activation_kms_backend of {machine} is 'winrm', which is no backend"
     assert result["error"]["next_step"] == "set it to one of auto, powershell, wsman, or leave it out"
     assert opened == []
 

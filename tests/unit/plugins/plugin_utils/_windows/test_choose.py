@@ -70,6 +70,15 @@ def test_a_connection_whose_shell_is_none_of_windows_is_refused_with_a_way_on(pl
     assert "ansible_connection to winrm or psrp" in caught.value.next_step
 
 
+@pytest.mark.parametrize("backend", ["auto", "powershell"])
+def test_a_become_method_that_windows_does_not_have_is_refused_with_the_one_it_has(backend):
+    connection = connection_of("winrm")
+    connection.set_become_plugin(become_loader.get("sudo"))
+    with pytest.raises(errors.NoBackendError, match="become is on with the method sudo, which Windows does not have") as caught:
+        opened(connection, backend)
+    assert caught.value.next_step == "set ansible_become_method to runas, or become to false for this task"
+
+
 class Backend:
     """Answers reads from a script, one list for each, and fails on any that is not in it."""
 
@@ -114,9 +123,9 @@ def test_a_machine_that_does_not_serve_cim_is_read_by_powershell_with_one_warnin
     ]
 
 
-def test_with_the_backend_wsman_nothing_changes_over():
-    machine, warnings = reached(Backend("wsman", [Reading(error=DISABLED)]), Backend("powershell"), "wsman")
-    with pytest.raises(errors.FaultError):
+def test_with_the_backend_wsman_nothing_changes_over_and_the_next_step_is_said():
+    machine, warnings = reached(Backend("wsman", [Reading(error=of(errors.FaultError, 0x8033800B))]), Backend("powershell"), "wsman")
+    with pytest.raises(errors.FaultError, match="0x8033800B"):
         machine.read([SERVICES])[0].get()
     assert (machine.backend, warnings) == ("wsman", [])
 
