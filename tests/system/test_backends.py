@@ -95,6 +95,7 @@ MACHINES: dict[str, Json] = {
     "a host whose key is replaced, removed, and whose firewall is closed again": machine(
         "again01", "undone", key=OTHER_HOST_KEY, licensed=True, firewall_exception=True
     ),
+    "a client that is licensed": client("done01", licensed=True),
     "a client that is licensed and renews": client("renew01", "renewed", licensed=True, activated_days_ago=100),
     "an evaluation": machine("eval01", "host_keyed", "server-2022-datacenter-evaluation"),
     "an older Windows as a host": machine("old01", "host_keyed", SERVER_2012),
