@@ -15,10 +15,12 @@ $ErrorActionPreference = 'Stop'
 
 $text = @{ type = 'str'; required = $true }
 $texts = @{ type = 'list'; elements = 'str'; required = $true }
+# "no_log = $false" says to validate-modules that a name which looks like that of a secret is none.
 $keys = @{
     type = 'list'
     elements = 'dict'
     default = @()
+    no_log = $false
     options = @{
         name = $text
         text = $text
@@ -52,7 +54,7 @@ $spec = @{
                             default = @()
                             options = @{
                                 name = $text
-                                secret = @{ type = 'str' }
+                                secret = @{ type = 'str'; no_log = $false }
                                 texts = @{ type = 'list'; elements = 'str' }
                                 type = $text
                             }
@@ -116,6 +118,7 @@ $spec = @{
             type = 'list'
             elements = 'dict'
             default = @()
+            no_log = $false
             options = @{
                 name = $text
                 value = @{ type = 'str'; required = $true; no_log = $true }
