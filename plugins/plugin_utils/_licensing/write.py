@@ -116,7 +116,7 @@ def _watch_lost(
     unread = watched.unread
     seen = f"the state could not be read since: {unread.doing}: {unread.seen()}" if unread else "the state is the old one"
     raise NotAppliedError(
-        f"{' and '.join(one.undone for one, _ in lost)}: {error.seen()}; watched for {run.confirm_timeout:g} s, and {seen}. "
+        f"{' and '.join(one.undone for one, _error in lost)}: {error.seen()}; watched for {run.confirm_timeout:g} s, and {seen}. "
         "It was not sent a second time",
         "run the task again, it compares first",
     )
