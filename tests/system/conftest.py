@@ -21,6 +21,17 @@ import yaml
 from tests.lab.client import running_lab
 from tests.system.ansible_runs import ESTATES, Json, Lab
 
+LABS = {"start_lab", "small_lab", "fresh_small"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what runs modules against a lab and says nothing else as going over wsman, which the backend auto takes there."""
+    for item in items:
+        runs_modules = LABS & set(getattr(item, "fixturenames", ()))
+        if runs_modules and item.get_closest_marker("powershell") is None and item.get_closest_marker("wsman") is None:
+            item.add_marker("wsman")
+
+
 StartLab = t.Callable[[str | pathlib.Path | Json], Lab]
 
 
