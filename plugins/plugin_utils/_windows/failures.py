@@ -170,6 +170,14 @@ def describe(failure: Failure | None, text: str) -> str:
     return f"{failure.words} ({shown})" if failure else shown
 
 
+def login_refused(doing: str) -> LoginRefusedError:
+    """Return the exception for a login that the machine did not accept.
+
+    doing: what the connection was for.
+    """
+    return LoginRefusedError(doing, LOGIN.words, next_step=LOGIN.next_step)
+
+
 def connection_error(text: str, doing: str) -> UnreachableError:
     """Return the exception for a conversation that did not come about, or broke, by what a connection plugin says of it.
 

@@ -66,7 +66,7 @@ NOT_FOUND_NEXT = "check that this Windows version has the class and that the ins
 
 # Elements whose own text says what happened. Operation and ParameterInfo are left out for good: they can quote a product key.
 _TEXTS = ("Message", "ProviderFault", "MessageID", "error_WindowsErrorMessage", "Description", "Text")
-_NAMED_HRESULT = re.compile(r"HRESULT\s+0x([0-9a-f]{8})(?![0-9a-f])", re.IGNORECASE)
+NAMED_HRESULT = re.compile(r"HRESULT\s+0x([0-9a-f]{8})(?![0-9a-f])", re.IGNORECASE)
 _ANY_HRESULT = re.compile(r"(?<![0-9a-z])0x([89ac-f][0-9a-f]{7})(?![0-9a-f])", re.IGNORECASE)
 _ONLY_A_CODE = re.compile(r"(?:HRESULT\s+)?0x[0-9a-f]+", re.IGNORECASE)
 _DETAIL_LENGTH = 600
@@ -116,14 +116,14 @@ def parse_fault(content: ET.Element | None) -> Fault | None:
     in_texts = _codes_in(texts)
     hresult = next((code for code in (*in_texts, *candidates) if not is_wsman(code)), None)
     if hresult is None:
-        hresult = next((code for element in _all(content, "StatusCode") if (code := _number(_own_text(element)))), None)
+        hresult = next((code for element in _all(content, "StatusCode") if (code := number(_own_text(element)))), None)
     # The outer code is WinRM's; MSFT_WmiError has it in error_Code or MessageID instead.
     wsman_code = next((code for code in (*reversed(candidates), *in_texts) if is_wsman(code)), None)
     return Fault(
         subcode=values[0].rpartition(":")[2] if values else "",
         wsman_code=wsman_code,
         hresult=hresult,
-        cim_status=next((_number(_own_text(e)) for e in _all(content, "CIMStatusCode")), None),
+        cim_status=next((number(_own_text(e)) for e in _all(content, "CIMStatusCode")), None),
         provider=next((_even(e.get("provider", "")) for e in _all(content, "ProviderFault")), ""),
         texts=texts,
     )
@@ -236,14 +236,14 @@ def _texts(fault: ET.Element) -> tuple[str, ...]:
 
 
 def _codes_in(texts: tuple[str, ...]) -> list[int]:
-    found = [int(match, 16) for pattern in (_NAMED_HRESULT, _ANY_HRESULT) for text in texts for match in pattern.findall(text)]
+    found = [int(match, 16) for pattern in (NAMED_HRESULT, _ANY_HRESULT) for text in texts for match in pattern.findall(text)]
     return [code for code in found if code]
 
 
 def _codes(fault: ET.Element) -> list[int]:
     """Return error_Code, then the codes of WSManFault from the inside out."""
-    errors = [_number(_own_text(element)) for element in _all(fault, "error_Code")]
-    nested = [_number(element.get("Code", "")) for element in _all(fault, "WSManFault")]
+    errors = [number(_own_text(element)) for element in _all(fault, "error_Code")]
+    nested = [number(element.get("Code", "")) for element in _all(fault, "WSManFault")]
     return [code for code in (*errors, *reversed(nested)) if code]
 
 
@@ -260,7 +260,8 @@ def _even(text: str) -> str:
     return " ".join(text.split())
 
 
-def _number(text: str) -> int | None:
+def number(text: str) -> int | None:
+    """Return the unsigned 32 bits that a whole number in a text has, None for any other text."""
     try:
         return int(text.strip()) & 0xFFFFFFFF
     except ValueError:

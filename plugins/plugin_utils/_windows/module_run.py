@@ -17,7 +17,7 @@ import ansible.errors
 
 from .._keys import mask_keys
 from . import failures
-from .errors import BadReplyError, LoginRefusedError, OutcomeUnknownError, WindowsError
+from .errors import BadReplyError, OutcomeUnknownError, WindowsError
 
 MODULE = "activation.kms.windows_operations"
 
@@ -40,7 +40,7 @@ class ModuleRun:
     def __call__(self, arguments: Json, *, doing: str, write: bool) -> Json:
         """See powershell.RunModule. A read whose connection was lost is run once more on a new connection; after a refused login nothing is run."""
         if self._refused:
-            raise LoginRefusedError(doing, failures.LOGIN.words, next_step=failures.LOGIN.next_step)
+            raise failures.login_refused(doing)
         secrets = [row["value"] for row in arguments.get("secrets", ())]
         error: WindowsError | None = None
         for renew in (False, True):

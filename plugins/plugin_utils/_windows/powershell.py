@@ -10,7 +10,6 @@ What is asked for, and what the answers mean, is decided here; running the modul
 
 from __future__ import annotations
 
-import re
 import typing as t
 
 from .._keys import NOT_SHOWN, mask_keys
@@ -48,7 +47,6 @@ DNS_NAME_ERROR = 9003
 
 # Exception.HResult of .NET itself (facility 0x13, COR_E_...) says nothing about Windows (Microsoft: corerror.h).
 _DOTNET_FACILITY = 0x8013
-_HRESULT = re.compile(r"HRESULT 0x([0-9a-f]{8})", re.IGNORECASE)
 
 
 class RunModule(t.Protocol):
@@ -286,17 +284,19 @@ def fault_of(failure: t.Any) -> Fault:
     provider fills is not published; each is right where it has something (PowerShell: CimWriteError.cs; MMI: CimException.cs).
     """
     said = failure if isinstance(failure, dict) else {}
-    named = [int(code, 16) for name in ("message_id", "error_id", "message") for code in _HRESULT.findall(str(said.get(name) or ""))]
-    native = _integer(said.get("native_code"))
+    named = [
+        int(code, 16) for name in ("message_id", "error_id", "message") for code in faults.NAMED_HRESULT.findall(str(said.get(name) or ""))
+    ]
+    native = faults.number(str(said.get("native_code")))
     is_cim = "Management.Infrastructure" in str(said.get("type") or "")
-    general = _integer(said.get("hresult"))
+    general = faults.number(str(said.get("hresult")))
     if general is not None and general >> 16 == _DOTNET_FACILITY:
         general = None
-    candidates = (_integer(said.get("error_code")), *named, None if is_cim else native, general)
+    candidates = (faults.number(str(said.get("error_code"))), *named, None if is_cim else native, general)
     code = next((candidate for candidate in candidates if candidate), None)
     wsman = code is not None and faults.is_wsman(code)
     # CimException's NativeErrorCode is a CIM status (Microsoft: Learn, NativeErrorCode of Microsoft.Management.Infrastructure).
-    status = _integer(said.get("cim_status")) or (native if is_cim else None)
+    status = faults.number(str(said.get("cim_status"))) or (native if is_cim else None)
     text = without_illegal_characters(" ".join(str(said.get("message") or "").split()))
     return Fault(
         wsman_code=code if wsman else None,
@@ -304,13 +304,6 @@ def fault_of(failure: t.Any) -> Fault:
         cim_status=status,
         texts=(text,) if text else (),
     )
-
-
-def _integer(value: t.Any) -> int | None:
-    try:
-        return int(str(value)) & 0xFFFFFFFF
-    except ValueError:
-        return None
 
 
 def _rows(result: Json, doing: str) -> list[Texts]:
@@ -338,7 +331,7 @@ def _number(row: Texts, name: str, doing: str) -> int | None:
     text = _text(row, name)
     if text is None:
         return None
-    number = _integer(text)
+    number = faults.number(text)
     if number is None:
         raise BadReplyError(doing, f"{name} is no number")
     return number

@@ -53,7 +53,7 @@ class Wire:
         when write is true and the message may have arrived; BadReplyError when the answer of a read can't be decoded.
         """
         if self._refused:
-            raise LoginRefusedError(doing, failures.LOGIN.words, next_step=failures.LOGIN.next_step)
+            raise failures.login_refused(doing)
         transport = self._connected(doing)
         if fresh:
             transport.close_session()
@@ -138,7 +138,7 @@ def _attempt(
         body = transport.send_message(xml)
         status = 200
     except winrm.exceptions.InvalidCredentialsError:
-        return None, LoginRefusedError(doing, failures.LOGIN.words, next_step=failures.LOGIN.next_step), False
+        return None, failures.login_refused(doing), False
     except winrm.exceptions.WinRMTransportError as error:
         status, body = error.code, error.response_text
     except requests.exceptions.TooManyRedirects as error:
