@@ -93,7 +93,7 @@ class Gvlk:
         return any(first <= build and (last is None or build <= last) for first, last in self.builds)
 
 
-def _read(name: str) -> dict[str, t.Any]:
+def read_data(name: str) -> dict[str, t.Any]:
     """Return one data file of this folder (read as bytes: works from a folder, a symlink and a zip file)."""
     data = yaml.load(importlib.resources.files(_PACKAGE).joinpath(name).read_bytes(), Loader=_YamlLoader)
     return t.cast("dict[str, t.Any]", data)
@@ -101,7 +101,7 @@ def _read(name: str) -> dict[str, t.Any]:
 
 def _load_codes() -> dict[int, Explanation]:
     """Return code -> explanation: bare symbols first, rows with a meaning over them, errors.yml over wsman.yml."""
-    errors, paths = _read("errors.yml"), _read("wsman.yml")
+    errors, paths = read_data("errors.yml"), read_data("wsman.yml")
     codes: dict[int, Explanation] = {}
     for text, symbol in errors["sl_symbols"].items():
         codes[int(text, 16)] = Explanation(int(text, 16), symbol)
@@ -142,10 +142,10 @@ def _squeeze(key: str) -> str:
 
 
 _CODES = _load_codes()
-_KEYS = _read("gvlk.yml")
+_KEYS = read_data("gvlk.yml")
 _GVLKS = _load_gvlks(_KEYS)
 _APPLICATIONS = _load_applications(_KEYS["app_ids"])
-_CHANNELS = _read("channels.yml")
+_CHANNELS = read_data("channels.yml")
 
 WINDOWS_APPLICATION: str = _KEYS["app_ids"]["windows"]
 """ApplicationID of Windows, in lower case."""

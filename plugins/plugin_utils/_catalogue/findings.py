@@ -1,0 +1,89 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every finding of a rule has in common: findings.yml.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release. The ids are public: docs/findings.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import typing as t
+
+from .loader import read_data
+
+
+@dataclasses.dataclass(frozen=True)
+class FindingType:
+    """One row of findings.yml.
+
+    id:       stable name.
+    scope:    host, client, srv or fleet: what a finding is about.
+    severity: error, warning or info.
+    title:    what is wrong, in a few words.
+    why:      why it matters: one or two sentences.
+    remedy:   what to do, in a sentence; with command (Windows, PowerShell) and task (YAML of one Ansible task) where there is one.
+              All three may have placeholders such as C(<host>), which a finding's values fill.
+    explains: ids of findings that are its consequences.
+    sources:  documents that it comes from.
+    rank:     place in the file, which goes from causes to symptoms.
+    """
+
+    id: str
+    scope: str
+    severity: str
+    title: str
+    why: str
+    remedy: str
+    command: str | None
+    task: str | None
+    explains: tuple[str, ...]
+    sources: tuple[str, ...]
+    rank: int
+
+
+def _load() -> dict[str, FindingType]:
+    data = read_data("findings.yml")
+    sources: dict[str, str] = data["sources"]
+    return {
+        row["id"]: FindingType(
+            id=row["id"],
+            scope=row["scope"],
+            severity=row["severity"],
+            title=row["title"],
+            why=row["why"].strip(),
+            remedy=row["remedy"].strip(),
+            command=row.get("command"),
+            task=row.get("task"),
+            explains=tuple(row.get("explains", ())),
+            sources=tuple(sources[name] for name in row["sources"]),
+            rank=rank,
+        )
+        for rank, row in enumerate(data["findings"])
+    }
+
+
+_TYPES = _load()
+
+
+def finding_type(rule: str) -> FindingType:
+    """Return the row of one rule. Raises KeyError for an id that is none."""
+    return _TYPES[rule]
+
+
+def finding_types() -> tuple[FindingType, ...]:
+    """Return every row, causes before symptoms."""
+    return tuple(_TYPES.values())
+
+
+def all_consequences(rule: str) -> frozenset[str]:
+    """Return the ids that a finding of this rule explains, at first or at further hand."""
+    found: set[str] = set()
+    wanted: list[str] = [rule]
+    while wanted:
+        for name in t.cast(FindingType, _TYPES[wanted.pop()]).explains:
+            if name not in found:
+                found.add(name)
+                wanted.append(name)
+    return frozenset(found - {rule})

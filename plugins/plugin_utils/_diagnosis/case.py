@@ -1,0 +1,301 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The evidence that rules look at: machines, SRV records, probes, what is approved, and who is whose KMS host.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import functools
+import typing as t
+
+from .._evidence.event import KMS_LOG, Events, KmsEvent, read_events
+from .._evidence.facts import Facts, ProductFacts, read_facts
+from .._evidence.pairing import Attempt, HostIndex, pair_client
+from .._evidence.plain import EvidenceError
+from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
+from .._licensing.model import DEFAULT_PORT
+
+
+def same_name(name: str | None) -> str:
+    """Return a DNS or computer name for comparison: lower case, without the closing dot, brackets of an IPv6 address and blanks."""
+    return (name or "").strip().strip("[]").rstrip(".").casefold()
+
+
+@dataclasses.dataclass(frozen=True)
+class MachineEvidence:
+    """What is known of one machine.
+
+    name:      its name in the inventory, or the best that the evidence gives.
+    facts:     its activation state; empty where only events are known.
+    events:    its logs; None when they were not looked at.
+    discovery: its own view of the way to a KMS host; None when it was not asked.
+    """
+
+    name: str
+    facts: Facts = Facts()
+    events: Events | None = None
+    discovery: Discovery | None = None
+
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """Every name by which others may call this machine, made comparable by L(same_name)."""
+        return frozenset(filter(None, map(same_name, (self.name, self.facts.machine.name, self.facts.machine.fqdn))))
+
+    @property
+    def is_kms_host(self) -> bool:
+        """True when a KMS host key is installed."""
+        return bool(self.facts.host.is_kms_host) or any(p.role == "kms_host" for p in self.facts.products)
+
+    @property
+    def windows(self) -> ProductFacts | None:
+        """The product that is the machine's Windows, None when there is none or more than one."""
+        found = self.windows_candidates
+        return found[0] if len(found) == 1 else None
+
+    @property
+    def windows_candidates(self) -> tuple[ProductFacts, ...]:
+        """The products that can be the machine's Windows: no add-on."""
+        return tuple(p for p in self.facts.products if p.application in ("windows", None) and not p.is_addon)
+
+    @property
+    def kms_clients(self) -> tuple[ProductFacts, ...]:
+        """The products that are activated by KMS, of Windows and of Office."""
+        return tuple(p for p in self.facts.products if p.role == "kms_client" and not p.is_addon)
+
+    @property
+    def is_kms_client(self) -> bool:
+        """True when a product has a KMS client key."""
+        return bool(self.kms_clients)
+
+    def source(self, what: str) -> str:
+        """Return where a fact comes from, for a proof: C(activation_info of pc01, host.count)."""
+        return f"activation_info of {self.name}, {what}"
+
+    def records(self, *event_ids: int) -> list[KmsEvent]:
+        """Return the machine's records with these ids, as they lie in the evidence (the newest first)."""
+        return [] if self.events is None else [event for event in self.events.records if event.event_id in event_ids]
+
+
+def event_source(event: KmsEvent, machine: str) -> str:
+    """Return where a record comes from, for a proof: C(event 12288 of pc01, 2026-11-25 10:00 UTC)."""
+    when = f", {event.time:%Y-%m-%d %H:%M} {'local time' if event.time_is_local else 'UTC'}" if event.time else ""
+    return f"event {event.event_id} of {machine}{when}"
+
+
+@dataclasses.dataclass(frozen=True)
+class DomainEvidence:
+    """The SRV records of one domain as srv_info saw them.
+
+    records:       what the resolver gave.
+    authoritative: (server, status, records) of each authoritative server's address.
+    """
+
+    domain: str
+    name: str
+    status: str
+    records: tuple[SrvRecord, ...]
+    addresses: t.Mapping[str, tuple[str, ...]]
+    authoritative: tuple[tuple[str, str, tuple[SrvRecord, ...]], ...]
+    consistent: bool | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Policy:
+    """What the estate wants to be.
+
+    approved_hosts: names of the KMS hosts that clients should use; empty when nothing is said, and then no host is called unapproved.
+    """
+
+    approved_hosts: tuple[str, ...] = ()
+
+    def approves(self, name: str) -> bool:
+        """Tell whether a host is approved, by full name or first label; True when nothing is said."""
+        wanted = {same_name(approved) for approved in self.approved_hosts}
+        found = same_name(name)
+        return not wanted or found in wanted or found.split(".", 1)[0] in {w for w in wanted if "." not in w}
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A KMS host that a client uses or would use. C(source) is configured, cached, srv or event; C(machine) the evidence of the host, where there is some."""
+
+    name: str
+    port: int
+    source: str
+    machine: MachineEvidence | None = None
+
+
+class Case:
+    """Everything that rules may look at besides the one machine they judge. Clients are not kept: they stream by.
+
+    hosts:    the KMS hosts, and machines that clients are sent to, with their evidence.
+    earlier:  earlier facts of hosts, by inventory name: of two readings the growth can be told.
+    srv:      SRV records by domain.
+    probes:   TCP connections that others than the client tried.
+    now:      the moment of the diagnosis.
+    """
+
+    def __init__(
+        self,
+        *,
+        hosts: t.Iterable[MachineEvidence] = (),
+        earlier: t.Iterable[MachineEvidence] = (),
+        srv: t.Iterable[DomainEvidence] = (),
+        probes: t.Iterable[EndpointView] = (),
+        policy: Policy | None = None,
+        now: datetime.datetime,
+        served: HostIndex | None = None,
+    ) -> None:
+        self.hosts = tuple(hosts)
+        self.earlier = {machine.name: machine for machine in earlier}
+        self.srv = tuple(srv)
+        self.probes = tuple(probes)
+        self.policy = policy or Policy()
+        self.now = now
+        self.served = served if served is not None else HostIndex()
+        self._by_name: dict[str, MachineEvidence] = {}
+        short: dict[str, list[MachineEvidence]] = collections.defaultdict(list)
+        for host in self.hosts:
+            for name in host.names:
+                self._by_name.setdefault(name, host)
+                short[name.split(".", 1)[0]].append(host)
+        # A first label that several machines share names none of them.
+        for name, owners in short.items():
+            if len({owner.name for owner in owners}) == 1:
+                self._by_name.setdefault(name, owners[0])
+        for domain in self.srv:
+            for target, addresses in domain.addresses.items():
+                owner = self.host_named(target)
+                if owner is not None:
+                    for address in addresses:
+                        self._by_name.setdefault(same_name(address), owner)
+        self._attempts: tuple[MachineEvidence | None, list[Attempt]] = (None, [])
+
+    def host_named(self, name: str | None) -> MachineEvidence | None:
+        """Return the machine among the hosts that others call by this name or address, None when its evidence is not here."""
+        wanted = same_name(name)
+        return self._by_name.get(wanted) or self._by_name.get(wanted.split(".", 1)[0] if wanted and not wanted[0].isdigit() else "")
+
+    def knows_log_of(self, host: MachineEvidence) -> bool:
+        """Tell whether the host's own log was read, so that a missing 12290 means something."""
+        state = None if host.events is None else host.events.log(KMS_LOG)
+        return host.events is not None and (state is None or state.problem is None)
+
+    def probes_of(self, name: str, port: int | None = None) -> tuple[EndpointView, ...]:
+        """Return the probes of a host, by any of its names, and of one port where it is given."""
+        machine = self.host_named(name)
+        names = {same_name(name)} | (machine.names if machine else set())
+        return tuple(probe for probe in self.probes if same_name(probe.host) in names and (port is None or probe.port == port))
+
+    def domains_of(self, client: MachineEvidence) -> tuple[DomainView | DomainEvidence, ...]:
+        """Return what is known of the SRV records that a client looks for: its own view, else that of srv_info for its DNS domain."""
+        if client.discovery is not None and client.discovery.domains:
+            return client.discovery.domains
+        fqdn = same_name(client.facts.machine.fqdn)
+        lookup = client.facts.service.kms_lookup_domain
+        domain = same_name(lookup.domain) if lookup else fqdn.partition(".")[2]
+        return tuple(found for found in self.srv if same_name(found.domain) == domain)
+
+    def targets(self, client: MachineEvidence) -> tuple[Target, ...]:
+        """Return the KMS hosts that a client uses or would use, the first first.
+
+        A configured host is the only one: it switches discovery off (Microsoft: Deploy KMS Activation; activation-slmgr-vbs-options). Else it is the
+        cached one, those of SRV records, and those that it asked lately by its events.
+        """
+        service = client.facts.service
+        found: dict[tuple[str, int], Target] = {}
+
+        def add(name: str | None, port: int | None, source: str) -> None:
+            key = (same_name(name), port or DEFAULT_PORT)
+            if key[0] and key not in found:
+                found[key] = Target(str(name), key[1], source, self.host_named(name))
+
+        configured = service.kms_machine_configured or next(
+            (p.kms_machine_configured for p in client.kms_clients if p.kms_machine_configured), None
+        )
+        if configured is not None and configured.name:
+            add(configured.name, configured.port, "configured")
+            return tuple(found.values())
+        for cached in (service.kms_machine_discovered, *(p.kms_machine_discovered for p in client.kms_clients)):
+            if cached is not None:
+                add(cached.name, cached.port, "cached")
+        for domain in self.domains_of(client):
+            for record in sorted(domain.records, key=lambda r: (r.priority, -r.weight)):
+                add(record.target, record.port, "srv")
+        for attempt in self.attempts(client):
+            add(attempt.host, attempt.port, "event")
+        return tuple(found.values())
+
+    def attempts(self, client: MachineEvidence) -> list[Attempt]:
+        """Return what a client's requests came to, the newest first; empty where its events are not known."""
+        owner, attempts = self._attempts
+        if owner is not client:
+            attempts = (
+                []
+                if client.events is None
+                else pair_client(
+                    client.events.records,
+                    self.served,
+                    client=client.facts.machine.fqdn or client.name,
+                    clock_offset_seconds=client.facts.machine.clock_offset_seconds,
+                )
+            )
+            attempts.sort(key=lambda a: a.time or datetime.datetime.min.replace(tzinfo=datetime.UTC), reverse=True)
+            self._attempts = (client, attempts)
+        return attempts
+
+
+def read_machine(data: t.Any, where: str = "machine") -> MachineEvidence:
+    """Return a machine made of plain data: a line of a facts file, the result of activation_info, or C(activation) of it.
+
+    C(events) and C(discovery) may lie in it. Raises EvidenceError, naming the place.
+    """
+    if not isinstance(data, dict):
+        raise EvidenceError(f"{where} is not a mapping but {type(data).__name__}")
+    inner = data["activation"] if isinstance(data.get("activation"), dict) else data
+    facts = read_facts({key: value for key, value in inner.items() if key not in ("events", "discovery")}, where)
+    name = data.get("inventory_hostname") or inner.get("inventory_hostname") or facts.machine.name or facts.machine.fqdn or "this machine"
+    events = inner.get("events") or data.get("events")
+    discovery = inner.get("discovery") or data.get("discovery")
+    return MachineEvidence(
+        str(name),
+        facts,
+        read_events(events, f"{where}: events") if events else None,
+        read_discovery(discovery, f"{where}: discovery") if discovery else None,
+    )
+
+
+def read_domain(data: t.Any, where: str = "srv") -> DomainEvidence:
+    """Return the SRV records of one domain made of plain data: one of C(results) of srv_info. Raises EvidenceError."""
+    if not isinstance(data, dict) or not isinstance(data.get("domain"), str):
+        raise EvidenceError(f"{where} is not one of the results of srv_info: it has no domain")
+    try:
+        return DomainEvidence(
+            domain=data["domain"],
+            name=data.get("name") or f"_vlmcs._tcp.{data['domain']}",
+            status=data["resolver"]["status"],
+            records=_records(data["records"]),
+            addresses={row["target"]: tuple(row.get("addresses") or ()) for row in data["records"]},
+            authoritative=tuple(
+                (f"{row['server']} ({row['address']})" if row.get("address") else row["server"], row["status"], _records(row["records"]))
+                for row in data["authoritative"]
+            ),
+            consistent=data.get("consistent"),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EvidenceError(f"{where} is not one of the results of srv_info: {type(error).__name__} {error}") from None
+
+
+def read_probe(data: t.Any, where: str = "probe") -> EndpointView:
+    """Return a probe made of plain data: one of C(endpoints) of endpoint_info. Raises EvidenceError."""
+    return read_endpoint(data, where)
+
+
+def _records(rows: t.Any) -> tuple[SrvRecord, ...]:
+    return tuple(SrvRecord(row["target"], int(row["port"]), int(row["priority"]), int(row["weight"]), row.get("ttl")) for row in rows)

@@ -1,0 +1,389 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs the rules over evidence, and folds what follows from a cause under it.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release. The plain shape of L(Diagnosis.as_dict) is public: docs/names.md.
+
+A fleet streams by twice: first hosts and what fleet rules need are gathered, then each machine is judged and let go. What is kept grows with hosts,
+distinct CMIDs and findings, not with machines.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import typing as t
+
+from .._catalogue.findings import FindingType, all_consequences, finding_type
+from .._evidence.event import REQUEST_SERVED, KmsEvent
+from .._evidence.pairing import Attempt, HostIndex
+from .._evidence.plain import plain
+from .._evidence.view import EndpointView
+from .case import Case, DomainEvidence, MachineEvidence, Policy, same_name
+from .finding import Finding, Judgement, Proof, Severity, Unjudged
+from .rules import ALL_CASE_RULES, ALL_FLEET_RULES, ALL_MACHINE_RULES
+
+SCHEMA = 1
+"""Number of the diagnosis' structure; it rises when a key changes its meaning or goes."""
+
+NAMES_SHOWN = 20
+"""How many subjects of one consequence are named; the rest is counted."""
+
+Machines = t.Callable[[], t.Iterable[MachineEvidence]]
+"""The machines, from the start at each call: a list's or a file's lines, read twice."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Consequence:
+    """Findings of one rule that follow from a cause: how many, the first subjects, and one of them in full."""
+
+    rule: str
+    severity: Severity
+    count: int
+    subjects: tuple[str, ...]
+    example: Finding
+
+
+@dataclasses.dataclass(frozen=True)
+class Root:
+    """A cause, with what follows from it. C(severity) is the worst of both: a thing that is no fault by itself may keep a machine from being activated."""
+
+    finding: Finding
+    severity: Severity
+    consequences: tuple[Consequence, ...]
+
+    @property
+    def type(self) -> FindingType:
+        """What all findings of the rule have in common."""
+        return finding_type(self.finding.rule)
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return it as plain data."""
+        return {
+            **_finding(self.finding, self.severity),
+            "consequences": [
+                {
+                    "id": c.rule,
+                    "severity": str(c.severity),
+                    "title": finding_type(c.rule).title,
+                    "count": c.count,
+                    "subjects": list(c.subjects),
+                    "sentence": c.example.sentence,
+                    "proofs": plain(c.example.proofs),
+                }
+                for c in self.consequences
+            ],
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class Gap:
+    """A rule that could not be decided for want of evidence, for so many subjects."""
+
+    rule: str
+    needs: str
+    count: int
+    subjects: tuple[str, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Diagnosis:
+    """What the rules found.
+
+    roots:    causes, the worst and deepest first.
+    gaps:     what could not be judged.
+    machines, clients, hosts: how many were looked at.
+    counts:   how many findings each rule had, consequences among them.
+    left_out: how many roots of a rule are beyond the limit and only counted.
+    attempts: what the requests of each client came to, by machine; only where they were asked for.
+    """
+
+    roots: tuple[Root, ...]
+    gaps: tuple[Gap, ...]
+    machines: int
+    clients: int
+    hosts: int
+    counts: t.Mapping[str, int]
+    left_out: t.Mapping[str, int]
+    attempts: t.Mapping[str, tuple[Attempt, ...]]
+
+    @property
+    def worst(self) -> Severity | None:
+        """The worst severity; None when nothing was found."""
+        return min((root.severity for root in self.roots), key=lambda s: s.rank, default=None)
+
+    @property
+    def verdict(self) -> str:
+        """The answer in one or two sentences."""
+        looked = f"{self.machines} machine{'s' * (self.machines != 1)} looked at ({self.hosts} KMS host{'s' * (self.hosts != 1)})"
+        faults = [root for root in self.roots if root.severity is not Severity.INFO]
+        if not faults:
+            gaps = f"; {len(self.gaps)} thing{'s' * (len(self.gaps) != 1)} could not be judged" if self.gaps else ""
+            return f"No fault was found; {looked}{gaps}."
+        first = faults[0]
+        more = len(faults) - 1 + sum(self.left_out.values())
+        also = f" There {'is one more cause' if more == 1 else f'are {more} more causes'}." if more else ""
+        return f"{first.finding.sentence}{also}"
+
+    def as_dict(self) -> dict[str, t.Any]:
+        """Return it as plain data."""
+        return {
+            "schema": SCHEMA,
+            "verdict": self.verdict,
+            "worst": None if self.worst is None else str(self.worst),
+            "healthy": self.worst in (None, Severity.INFO),
+            "findings": [root.as_dict() for root in self.roots],
+            "not_judged": [
+                {
+                    "id": gap.rule,
+                    "title": finding_type(gap.rule).title,
+                    "needs": gap.needs,
+                    "count": gap.count,
+                    "subjects": list(gap.subjects),
+                }
+                for gap in self.gaps
+            ],
+            "machines": self.machines,
+            "clients": self.clients,
+            "hosts": self.hosts,
+            "counts": dict(self.counts),
+            "left_out": dict(self.left_out),
+            "attempts": {name: [attempt.as_dict() for attempt in attempts] for name, attempts in self.attempts.items()},
+        }
+
+
+def diagnose(
+    machines: Machines,
+    *,
+    now: datetime.datetime,
+    earlier: t.Iterable[MachineEvidence] = (),
+    srv: t.Iterable[DomainEvidence] = (),
+    probes: t.Iterable[EndpointView] = (),
+    policy: Policy | None = None,
+    host_records: t.Iterable[tuple[str, KmsEvent]] = (),
+    limit_per_rule: int = 100,
+    with_attempts: bool = False,
+) -> Diagnosis:
+    """Return what the rules find.
+
+    machines:       called twice or three times, each time giving every machine; of one name the last counts where facts are read again.
+    earlier:        earlier readings of hosts.
+    host_records:   (host, record) of further 12290 records, as from an export of a host's log.
+    limit_per_rule: how many causes of one rule are given in full.
+    with_attempts:  keep what each client's requests came to.
+    """
+    gathered = _gather(machines, now=now, earlier=earlier, srv=srv, probes=probes, policy=policy, host_records=host_records)
+    case = gathered.case
+    folding = _Folding(limit_per_rule)
+    shared: list[Judgement] = [
+        *(j for rule in ALL_CASE_RULES for j in rule(case)),
+        *(j for rule in gathered.fleet for j in rule.judge(case)),
+    ]
+    for host in case.hosts:
+        shared += _judge(host, case)
+    folding.add_shared(shared)
+    known = {host.name for host in case.hosts}
+    attempts: dict[str, tuple[Attempt, ...]] = {}
+    for machine in machines():
+        if machine.name not in known:
+            folding.add(_judge(machine, case))
+        if with_attempts and machine.events is not None:
+            attempts[machine.name] = tuple(case.attempts(machine))
+    roots, gaps, counts, left_out = folding.result()
+    return Diagnosis(roots, gaps, gathered.machines, gathered.clients, sum(h.is_kms_host for h in case.hosts), counts, left_out, attempts)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Gathered:
+    case: Case
+    fleet: tuple[t.Any, ...]
+    machines: int
+    clients: int
+
+
+def _gather(
+    machines: Machines,
+    *,
+    now: datetime.datetime,
+    earlier: t.Iterable[MachineEvidence],
+    srv: t.Iterable[DomainEvidence],
+    probes: t.Iterable[EndpointView],
+    policy: Policy | None,
+    host_records: t.Iterable[tuple[str, KmsEvent]],
+) -> _Gathered:
+    srv, probes = tuple(srv), tuple(probes)
+    fleet = tuple(rule() for rule in ALL_FLEET_RULES)
+    hosts: dict[str, MachineEvidence] = {}
+    named: set[str] = {same_name(record.target) for domain in srv for record in domain.records}
+    served = HostIndex()
+    probing = Case(srv=srv, now=now)
+    count = clients = 0
+    for machine in machines():
+        count += 1
+        clients += machine.is_kms_client
+        for rule in fleet:
+            rule.add(machine)
+        if machine.is_kms_host or machine.records(REQUEST_SERVED):
+            hosts[machine.name] = machine
+            for event in machine.records(REQUEST_SERVED):
+                served.add(event, host=machine.name, clock_offset_seconds=machine.facts.machine.clock_offset_seconds)
+        named |= {same_name(target.name) for target in probing.targets(machine)}
+    # Who is sent clients without being a host is known only after the last client.
+    named -= {name for host in hosts.values() for name in host.names}
+    if named:
+        for machine in machines():
+            if machine.name not in hosts and machine.names & named:
+                hosts[machine.name] = machine
+    for host_name, event in host_records:
+        served.add(event, host=host_name)
+    case = Case(hosts=hosts.values(), earlier=earlier, srv=srv, probes=probes, policy=policy, now=now, served=served)
+    return _Gathered(case, fleet, count, clients)
+
+
+def _judge(machine: MachineEvidence, case: Case) -> list[Judgement]:
+    return [judgement for rule in ALL_MACHINE_RULES for judgement in rule(machine, case)]
+
+
+def _finding(finding: Finding, severity: Severity) -> dict[str, t.Any]:
+    row = finding_type(finding.rule)
+    return {
+        "id": row.id,
+        "scope": row.scope,
+        "severity": str(severity),
+        "subject": finding.subject,
+        "affects": list(finding.affects),
+        "title": row.title,
+        "sentence": finding.sentence,
+        "why": row.why,
+        "proofs": plain(finding.proofs),
+        "remedy": {
+            "text": _filled(row.remedy, finding.values),
+            "command": _filled(row.command, finding.values),
+            "task": _filled(row.task, finding.values),
+        },
+        "sources": list(row.sources),
+    }
+
+
+def _filled(text: str | None, values: t.Mapping[str, str]) -> str | None:
+    """Return a text with C(<name>) placeholders filled; one that nobody filled stays readable as C(<name>)."""
+    if text is None:
+        return None
+    for name, value in values.items():
+        text = text.replace(f"<{name}>", value)
+    return text
+
+
+class _Folding:
+    """Collects findings and folds consequences under their causes."""
+
+    def __init__(self, limit_per_rule: int) -> None:
+        self._limit = limit_per_rule
+        self._counts: collections.Counter[str] = collections.Counter()
+        self._gaps: dict[tuple[str, str], tuple[int, list[str]]] = {}
+        self._roots: list[_OpenRoot] = []
+        self._per_rule: collections.Counter[str] = collections.Counter()
+        self._left_out: collections.Counter[str] = collections.Counter()
+        self._causes: dict[str, list[_OpenRoot | _Folded]] = collections.defaultdict(list)
+
+    def add_shared(self, judgements: t.Iterable[Judgement]) -> None:
+        """Take in what may be the cause of others' findings: hosts, SRV records, the fleet."""
+        for node in self._fold(judgements):
+            for name in _concerned(node.finding):
+                self._causes[name].append(node)
+
+    def add(self, judgements: t.Iterable[Judgement]) -> None:
+        """Take in the findings about one machine."""
+        self._fold(judgements)
+
+    def result(self) -> tuple[tuple[Root, ...], tuple[Gap, ...], dict[str, int], dict[str, int]]:
+        """Return roots, gaps, how many findings each rule had, and how many roots of a rule are only counted."""
+        roots = sorted((root.closed() for root in self._roots), key=lambda r: (r.severity.rank, r.type.rank, r.finding.subject))
+        gaps = tuple(Gap(rule, needs, count, tuple(subjects)) for (rule, needs), (count, subjects) in self._gaps.items())
+        return tuple(roots), gaps, dict(self._counts), dict(self._left_out)
+
+    def _fold(self, judgements: t.Iterable[Judgement]) -> list[_OpenRoot | _Folded]:
+        findings: list[Finding] = []
+        for judgement in judgements:
+            if isinstance(judgement, Unjudged):
+                self._gap(judgement)
+            else:
+                findings.append(judgement)
+        findings.sort(key=lambda f: finding_type(f.rule).rank)
+        nodes: list[_OpenRoot | _Folded] = []
+        for finding in findings:
+            self._counts[finding.rule] += 1
+            cause = self._cause_of(finding, nodes)
+            if cause is not None:
+                cause.root.consequence(finding)
+                nodes.append(_Folded(finding, cause.root))
+                continue
+            root = _OpenRoot(finding)
+            nodes.append(root)
+            self._per_rule[finding.rule] += 1
+            if self._per_rule[finding.rule] <= self._limit:
+                self._roots.append(root)
+            else:
+                self._left_out[finding.rule] += 1
+        return nodes
+
+    def _cause_of(self, finding: Finding, local: list[_OpenRoot | _Folded]) -> _OpenRoot | _Folded | None:
+        concerned = {same_name(name) for name in (finding.subject, *finding.depends_on, *finding.affects)}
+        candidates = [node for node in local if not concerned.isdisjoint(_concerned(node.finding))]
+        candidates += [node for name in concerned for node in self._causes.get(name, ())]
+        causes = [node for node in candidates if finding.rule in all_consequences(node.finding.rule)]
+        return min(causes, key=lambda node: finding_type(node.finding.rule).rank, default=None)
+
+    def _gap(self, unjudged: Unjudged) -> None:
+        count, subjects = self._gaps.get((unjudged.rule, unjudged.needs), (0, []))
+        if len(subjects) < NAMES_SHOWN:
+            subjects.append(unjudged.subject)
+        self._gaps[unjudged.rule, unjudged.needs] = (count + 1, subjects)
+
+
+class _OpenRoot:
+    """A root that may still get consequences."""
+
+    def __init__(self, finding: Finding) -> None:
+        self.finding = finding
+        self._consequences: dict[str, tuple[int, list[str], Finding]] = {}
+
+    @property
+    def root(self) -> _OpenRoot:
+        """Itself."""
+        return self
+
+    def consequence(self, finding: Finding) -> None:
+        """Take in what follows from this."""
+        count, subjects, example = self._consequences.get(finding.rule, (0, [], finding))
+        if len(subjects) < NAMES_SHOWN and finding.subject not in subjects:
+            subjects.append(finding.subject)
+        self._consequences[finding.rule] = (count + 1, subjects, example)
+
+    def closed(self) -> Root:
+        """Return the root as it is now."""
+        consequences = tuple(
+            Consequence(rule, _severity(example), count, tuple(subjects), example)
+            for rule, (count, subjects, example) in sorted(self._consequences.items(), key=lambda item: finding_type(item[0]).rank)
+        )
+        worst = min((_severity(self.finding), *(c.severity for c in consequences)), key=lambda s: s.rank)
+        return Root(self.finding, worst, consequences)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Folded:
+    finding: Finding
+    root: _OpenRoot
+
+
+def _severity(finding: Finding) -> Severity:
+    return finding.severity or Severity(finding_type(finding.rule).severity)
+
+
+def _concerned(finding: Finding) -> frozenset[str]:
+    return frozenset(same_name(name) for name in (finding.subject, *finding.affects))
+
+
+__all__ = ["Consequence", "Diagnosis", "Gap", "Machines", "Proof", "Root", "diagnose"]
