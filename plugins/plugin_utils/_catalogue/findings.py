@@ -9,7 +9,6 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release. The ids are p
 from __future__ import annotations
 
 import dataclasses
-import typing as t
 
 from .loader import read_data
 
@@ -82,7 +81,7 @@ def all_consequences(rule: str) -> frozenset[str]:
     found: set[str] = set()
     wanted: list[str] = [rule]
     while wanted:
-        for name in t.cast(FindingType, _TYPES[wanted.pop()]).explains:
+        for name in _TYPES[wanted.pop()].explains:
             if name not in found:
                 found.add(name)
                 wanted.append(name)

@@ -32,7 +32,7 @@ def build(cls: type[T], data: t.Any, where: str) -> T:
     if not isinstance(data, collections.abc.Mapping):
         raise EvidenceError(f"{where} is {_shown(data)}, not a mapping")
     found: dict[str, t.Any] = {}
-    for name, (kind, required) in _fields(cls).items():
+    for name, (kind, required) in _fields(t.cast(t.Hashable, cls)).items():
         if name in data:
             found[name] = _value(kind, data[name], f"{where}: {name}")
         elif required:
