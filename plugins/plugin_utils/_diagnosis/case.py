@@ -16,7 +16,8 @@ import typing as t
 
 from .._evidence.event import KMS_LOG, Events, KmsEvent, read_events
 from .._evidence.facts import Facts, ProductFacts, read_facts
-from .._evidence.pairing import Attempt, HostIndex, pair_client
+from .._evidence.host_index import HostIndex
+from .._evidence.pairing import Attempt, pair_client
 from .._evidence.plain import EvidenceError
 from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
 from .._licensing.model import DEFAULT_PORT
@@ -175,6 +176,12 @@ class Case:
                 if owner is not None:
                     for address in addresses:
                         self._by_name.setdefault(same_name(address), owner)
+        self._host_offsets = {
+            name: host.facts.machine.clock_offset_seconds
+            for host in self.hosts
+            if host.facts.machine.clock_offset_seconds is not None
+            for name in host.names
+        }
         self._attempts: tuple[MachineEvidence | None, list[Attempt]] = (None, [])
 
     def host_named(self, name: str | None) -> MachineEvidence | None:
@@ -236,19 +243,27 @@ class Case:
         """Return what a client's requests came to, the newest first; empty where its events are not known."""
         owner, attempts = self._attempts
         if owner is not client:
-            attempts = (
-                []
-                if client.events is None
-                else pair_client(
-                    client.events.records,
-                    self.served,
-                    client=client.facts.machine.fqdn or client.name,
-                    clock_offset_seconds=client.facts.machine.clock_offset_seconds,
-                )
-            )
-            attempts.sort(key=lambda a: a.time or datetime.datetime.min.replace(tzinfo=datetime.UTC), reverse=True)
+            attempts = self._paired(client)
             self._attempts = (client, attempts)
         return attempts
+
+    def _paired(self, client: MachineEvidence) -> list[Attempt]:
+        if client.events is None:
+            return []
+        machine = client.facts.machine
+        names = tuple(filter(None, (machine.fqdn, machine.name)))
+        cmids = tuple(filter(None, (client.facts.service.cmid,)))
+        found = pair_client(
+            client.name,
+            client.events.records,
+            self.served.of_client(cmids, names or (client.name,)),
+            names=names,
+            cmids=cmids,
+            client_offset=machine.clock_offset_seconds,
+            host_offset=self._host_offsets,
+            since=client.events.since,
+        )
+        return found[::-1]
 
 
 def read_machine(data: t.Any, where: str = "machine") -> MachineEvidence:

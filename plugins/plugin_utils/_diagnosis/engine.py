@@ -18,7 +18,8 @@ import typing as t
 
 from .._catalogue.findings import FindingType, all_consequences, finding_type
 from .._evidence.event import REQUEST_SERVED, KmsEvent
-from .._evidence.pairing import Attempt, HostIndex
+from .._evidence.host_index import HostIndex
+from .._evidence.pairing import Attempt
 from .._evidence.plain import plain
 from .._evidence.view import EndpointView
 from .case import Case, DomainEvidence, MachineEvidence, Policy, same_name
@@ -150,7 +151,7 @@ class Diagnosis:
             "hosts": self.hosts,
             "counts": dict(self.counts),
             "left_out": dict(self.left_out),
-            "attempts": {name: [attempt.as_dict() for attempt in attempts] for name, attempts in self.attempts.items()},
+            "attempts": {name: plain(attempts) for name, attempts in self.attempts.items()},
         }
 
 
@@ -162,7 +163,7 @@ def diagnose(
     srv: t.Iterable[DomainEvidence] = (),
     probes: t.Iterable[EndpointView] = (),
     policy: Policy | None = None,
-    host_records: t.Iterable[tuple[str, KmsEvent]] = (),
+    host_records: t.Iterable[KmsEvent] = (),
     limit_per_rule: int = 100,
     with_attempts: bool = False,
 ) -> Diagnosis:
@@ -170,7 +171,7 @@ def diagnose(
 
     machines:       called twice or three times, each time giving every machine; of one name the last counts where facts are read again.
     earlier:        earlier readings of hosts.
-    host_records:   (host, record) of further 12290 records, as from an export of a host's log.
+    host_records:   further records of hosts, as from an export of a host's log.
     limit_per_rule: how many causes of one rule are given in full.
     with_attempts:  keep what each client's requests came to.
     """
@@ -211,7 +212,7 @@ def _gather(
     srv: t.Iterable[DomainEvidence],
     probes: t.Iterable[EndpointView],
     policy: Policy | None,
-    host_records: t.Iterable[tuple[str, KmsEvent]],
+    host_records: t.Iterable[KmsEvent],
 ) -> _Gathered:
     srv, probes = tuple(srv), tuple(probes)
     fleet = tuple(rule() for rule in ALL_FLEET_RULES)
@@ -228,7 +229,7 @@ def _gather(
         if machine.is_kms_host or machine.records(REQUEST_SERVED):
             hosts[machine.name] = machine
             for event in machine.records(REQUEST_SERVED):
-                served.add(event, host=machine.name, clock_offset_seconds=machine.facts.machine.clock_offset_seconds)
+                served.add(event)
         named |= {same_name(target.name) for target in probing.targets(machine)}
     # Who is sent clients without being a host is known only after the last client.
     named -= {name for host in hosts.values() for name in host.names}
@@ -236,8 +237,8 @@ def _gather(
         for machine in machines():
             if machine.name not in hosts and machine.names & named:
                 hosts[machine.name] = machine
-    for host_name, event in host_records:
-        served.add(event, host=host_name)
+    for event in host_records:
+        served.add(event)
     case = Case(hosts=hosts.values(), earlier=earlier, srv=srv, probes=probes, policy=policy, now=now, served=served)
     return _Gathered(case, fleet, count, clients)
 
