@@ -46,6 +46,7 @@ _NUMBER = re.compile(r"[0-9]{1,10}")
 _LARGEST = 0xFFFFFFFF
 
 _PARTS_BEGIN = re.compile(rf"(?<![0-9A-Za-z]){_HEX}[ \t\r\n]*,")
+_WRAP = re.compile(r"\s*\n\s*")
 _BLANK_LINE = re.compile(r"\r?\n[ \t]*\r?\n")
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -55,6 +56,8 @@ _QUOTED = re.compile(
     r"[`'\"\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u2039\u300c\u300e]\s*([^`'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\s]{1,255})\s*[`'\"\u2018\u2019\u201c\u201d\u00bb\u203a\u300d\u300f]"
 )
 _DOTTED = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.)+[\w-]{1,63}(?![\w-]|\.\w)")
+
+_LICENSING_SOURCE = re.compile(r"security-spp|security-licensing|software (?:protection|licensing)|kmsrequests", re.IGNORECASE)
 
 _SHOWN = 60
 """Characters of a value that a problem quotes."""
@@ -75,6 +78,7 @@ def decode(
     record_number: int | None = None,
     time: datetime.datetime | None = None,
     time_is_local: bool = False,
+    source: str | None = None,
 ) -> KmsEvent:
     """Return a record decoded. Raises nothing for any strings.
 
@@ -83,9 +87,11 @@ def decode(
     log, computer, record_number: where it lay.
     time:          when it was written; without a zone it is taken for UTC.
     time_is_local: C(time) was a local time without a zone, so it may be hours off.
+    source:        who wrote the record, where that is known: ids such as 1008 and 1040 are used by other programs, too (Perflib, MsiInstaller),
+                   and what they wrote is C(unknown). The events of KMS itself are told by their number alone, see L(is_licensing_source).
     """
     texts = tuple(_clean(text) for text in ((strings,) if isinstance(strings, str) else strings))
-    kind = event_type(event_id)
+    kind = None if is_of_another_program(event_id, source) else event_type(event_id)
     code: CodeFacts | None = None
     fields: dict[str, t.Any] = {}
     problems: list[str] = []
@@ -115,8 +121,32 @@ def decode_record(record: EventRecord, computer: str | None = None) -> KmsEvent:
     computer: the machine; the record itself does not tell.
     """
     return decode(
-        record.event_id, record.strings, log=record.log, computer=computer, record_number=record.record_number, time=record.generated
+        record.event_id,
+        record.strings,
+        log=record.log,
+        computer=computer,
+        record_number=record.record_number,
+        time=record.generated,
+        source=record.source,
     )
+
+
+def is_licensing_source(source: str) -> bool:
+    """Tell whether a provider or classic source is one of Windows licensing.
+
+    Seen: Microsoft-Windows-Security-SPP and Software Protection Platform Service (Windows 7 and later), Microsoft-Windows-Security-Licensing-SLC
+    (Vista, and articles about newer systems), Office Software Protection Platform Service (Office 2010), KmsRequests (registered for the log of
+    12290; libyal: winevt-kb).
+    """
+    return _LICENSING_SOURCE.search(source) is not None
+
+
+def is_of_another_program(event_id: int, source: str | None) -> bool:
+    """Tell whether a record only has the number of a licensing event.
+
+    False without a source, and for 12288 to 12294, whose source is spelled in at least three ways: they are told by their number and their data.
+    """
+    return bool(source) and not 12288 <= event_id <= 12294 and not is_licensing_source(source or "")
 
 
 @functools.lru_cache(maxsize=1024)
@@ -152,7 +182,7 @@ def _read_parts(kind: EventType, strings: tuple[str, ...], problems: list[str]) 
     size = 1 + max(field.position or 0 for field in kind.fields)
     parts = _separate(kind, strings, size, problems)
     if parts is None:
-        parts = _joined(strings, size, problems)
+        parts = _joined(kind, strings, size, problems)
     if parts is None:
         problems.append(NO_STRINGS if not any(text.strip() for text in strings) else "the fields of the event were not found in its text")
         return None, _nothing(kind)
@@ -197,16 +227,20 @@ def _certainty(kind: EventType, elements: tuple[str, ...]) -> int:
     return found + flags if found else 0
 
 
-def _joined(strings: tuple[str, ...], size: int, problems: list[str]) -> list[str | None] | None:
+def _joined(kind: EventType, strings: tuple[str, ...], size: int, problems: list[str]) -> list[str | None] | None:
     """Return the parts of the first text that has a code and a comma; the sentence of the event stands before it, in whatever language."""
     for text in strings:
         begin = _PARTS_BEGIN.search(text)
         if begin is None:
             continue
-        parts: list[str | None] = [part.strip() for part in _BLANK_LINE.split(text[begin.start() :], 1)[0].split(",", size - 1)]
-        last = (parts[-1] or "").splitlines()
+        parts: list[str | None] = []
+        for index, part in enumerate(_BLANK_LINE.split(text[begin.start() :], maxsplit=1)[0].split(",", size - 1)):
+            # A pasted text may have been wrapped: within a word, or at the blank of the time.
+            time = any(field.position == index and field.kind == "minute" for field in kind.fields)
+            last = index == size - 1
+            parts.append(part.strip() if last else _WRAP.sub(" " if time else "", part.strip()))
         if len(parts) == size:
-            parts[-1] = last[0].rstrip(" \t,") if last else ""
+            parts[-1] = _last_part(kind, parts[-1] or "", problems)
             if "," in (parts[-1] or ""):
                 problems.append(f"the text has more than {size} parts, so that none but the code can be told")
                 return [parts[0]] + [None] * (size - 1)
@@ -217,6 +251,19 @@ def _joined(strings: tuple[str, ...], size: int, problems: list[str]) -> list[st
             parts[-1] = None
         return parts + [None] * (size - len(parts))
     return None
+
+
+def _last_part(kind: EventType, text: str, problems: list[str]) -> str | None:
+    """Return the last part without what a paste may have behind it."""
+    field = kind.fields[-1]
+    first, _newline, rest = text.partition("\n")
+    if field.kind == "guid" and not _GUID_ONLY.fullmatch(first.strip()):
+        whole = first.strip() + rest.partition("\n")[0].strip()
+        return whole if _GUID_ONLY.fullmatch(whole) else first.strip().rstrip(",").rstrip()
+    if field.kind == "int" and re.match(r"\s*[0-9]+\s*(?:\n|$)", rest):
+        problems.append(f"{field.name} is wrapped, so that it can't be told")
+        return None
+    return first.strip().rstrip(",").rstrip()
 
 
 # Fields in data elements of their own, or within sentences: all the others
