@@ -81,9 +81,18 @@ $spec = @{
                     type = 'dict'
                     options = @{
                         budget_seconds = @{ type = 'float'; required = $true }
+                        event_ids = @{ type = 'list'; elements = 'int'; required = $true }
                         limit = @{ type = 'int'; required = $true }
                         log = $text
+                        shared_ids = @{ type = 'list'; elements = 'int'; default = @() }
+                        sources = @{ type = 'list'; elements = 'str'; default = @() }
                         xpath = $text
+                    }
+                }
+                log_state = @{
+                    type = 'dict'
+                    options = @{
+                        log = $text
                     }
                 }
                 query = @{
@@ -110,8 +119,8 @@ $spec = @{
                     }
                 }
             }
-            mutually_exclusive = @(, @('associated', 'call', 'connect', 'events', 'query', 'resolve'))
-            required_one_of = @(, @('associated', 'call', 'connect', 'events', 'query', 'resolve'))
+            mutually_exclusive = @(, @('associated', 'call', 'connect', 'events', 'log_state', 'query', 'resolve'))
+            required_one_of = @(, @('associated', 'call', 'connect', 'events', 'log_state', 'query', 'resolve'))
         }
         # In a list of their own, because no_log masks nothing on an option that is a list or a dict.
         secrets = @{
@@ -526,7 +535,9 @@ Function Invoke-AnsibleKmsEvents {
     Reads records of an event log, the newest first, until the limit or the time is reached.
 
     .NOTES
-    The columns have the names that Win32_NTLogEvent gives to the same things.
+    The columns have the names that Win32_NTLogEvent gives to the same things. A log that is not there has no records.
+    Get-WinEvent writes an error for each record whose sentence it can't put together, and goes on; it also goes on after an error of the reader,
+    which may come again for ever (PowerShell/PowerShell: GetEventCommand.cs, ReadEvents). So its errors come down the pipeline with the records.
     #>
     [CmdletBinding()]
     [OutputType([hashtable])]
@@ -538,40 +549,96 @@ Function Invoke-AnsibleKmsEvents {
 
     $watch = [System.Diagnostics.Stopwatch]::StartNew()
     $rows = [System.Collections.Generic.List[object]]::new()
+    $failures = [System.Collections.Generic.List[object]]::new()
+    $failedInARow = 0
+    $seen = 0
     $complete = $true
+    $sources = @(foreach ($marked in $Events.sources) { ConvertFrom-AnsibleKmsText -Text $marked })
     $search = @{
+        ErrorAction = 'Continue'
         FilterXPath = ConvertFrom-AnsibleKmsText -Text $Events.xpath
         LogName = ConvertFrom-AnsibleKmsText -Text $Events.log
-        # One more than is wanted tells whether there are more.
-        MaxEvents = $Events.limit + 1
     }
-    try {
-        # The loop runs once; "break" inside of it ends the pipeline at the bound.
-        do {
-            Get-WinEvent @search | ForEach-Object -Process {
-                if ($rows.Count -ge $Events.limit -or $watch.Elapsed.TotalSeconds -ge $Events.budget_seconds) {
-                    $complete = $false
-                    break
-                }
-                $record = [PSCustomObject]@{
-                    EventCode = $_.Id
-                    InsertionStrings = [string[]]@(foreach ($property in $_.Properties) { [string]$property.Value })
-                    Logfile = $_.LogName
-                    RecordNumber = $_.RecordId
-                    SourceName = $_.ProviderName
-                    TimeGenerated = $_.TimeCreated
-                }
-                $rows.Add((ConvertTo-AnsibleKmsRow -InputObject $record -Name $record.PSObject.Properties.Name))
+    # The loop runs once; "break" inside of it ends the pipeline at the bound.
+    do {
+        Get-WinEvent @search 2>&1 | ForEach-Object -Process {
+            if ($watch.Elapsed.TotalSeconds -ge $Events.budget_seconds -or $failedInARow -ge 100) {
+                $complete = $false
+                break
             }
-        } while ($false)
-    }
-    catch {
-        # Nothing found is an error for Get-WinEvent; its id is the same in every language.
-        if ($_.FullyQualifiedErrorId -notlike 'NoMatchingEventsFound,*') {
-            throw
+            if ($_ -is [System.Management.Automation.ErrorRecord]) {
+                $failures.Add($_)
+                $failedInARow++
+                return
+            }
+            $failedInARow = 0
+            $seen++
+            if ($_.Id -notin $Events.event_ids -or ($_.Id -in $Events.shared_ids -and $_.ProviderName -notin $sources)) {
+                return
+            }
+            if ($rows.Count -ge $Events.limit) {
+                $complete = $false
+                break
+            }
+            $record = [PSCustomObject]@{
+                ComputerName = $_.MachineName
+                EventCode = $_.Id
+                InsertionStrings = [string[]]@(foreach ($property in $_.Properties) { [string]$property.Value })
+                Logfile = $_.LogName
+                RecordNumber = $_.RecordId
+                SourceName = $_.ProviderName
+                TimeGenerated = $_.TimeCreated
+            }
+            $rows.Add((ConvertTo-AnsibleKmsRow -InputObject $record -Name $record.PSObject.Properties.Name))
+        }
+    } while ($false)
+    foreach ($failure in $failures) {
+        # Nothing found is an error for Get-WinEvent; its ids are the same in every language.
+        if ($seen -eq 0 -and $failure.FullyQualifiedErrorId -notmatch '^(NoMatchingEventsFound|NoMatchingLogsFound),') {
+            throw $failure
         }
     }
     @{ complete = $complete; rows = $rows }
+}
+
+Function Invoke-AnsibleKmsLogState {
+    <#
+    .SYNOPSIS
+    Reads what Windows says of an event log itself: one row, none for a log that is not there.
+    #>
+    [CmdletBinding()]
+    [OutputType([hashtable])]
+    param (
+        [Parameter(Mandatory)]
+        [string]
+        $LogName
+    )
+
+    try {
+        $log = Get-WinEvent -ListLog $LogName
+    }
+    catch {
+        if ($_.FullyQualifiedErrorId -like 'NoMatchingLogsFound,*') {
+            return @{ rows = @() }
+        }
+        throw
+    }
+    $oldest = $null
+    if ($log.RecordCount) {
+        # Its sentence may be missing, which is an error for Get-WinEvent and none here.
+        $oldest = Get-WinEvent -LogName $LogName -Oldest -MaxEvents 1 -ErrorAction SilentlyContinue
+    }
+    $state = [PSCustomObject]@{
+        enabled = $log.IsEnabled
+        file_bytes = $log.FileSize
+        maximum_bytes = $log.MaximumSizeInBytes
+        mode = [string]$log.LogMode
+        oldest_at = Get-AnsibleKmsProperty -InputObject $oldest -Name TimeCreated
+        oldest_number = Get-AnsibleKmsProperty -InputObject $oldest -Name RecordId
+        records = $log.RecordCount
+        size_reached = $log.IsLogFull
+    }
+    @{ rows = @(, (ConvertTo-AnsibleKmsRow -InputObject $state -Name $state.PSObject.Properties.Name)) }
 }
 
 Function Invoke-AnsibleKmsResolve {
@@ -692,6 +759,9 @@ Function Invoke-AnsibleKmsOperation {
     }
     elseif ($Operation.events) {
         Invoke-AnsibleKmsEvents -Events $Operation.events
+    }
+    elseif ($Operation.log_state) {
+        Invoke-AnsibleKmsLogState -LogName (ConvertFrom-AnsibleKmsText -Text $Operation.log_state.log)
     }
     elseif ($Operation.resolve) {
         Invoke-AnsibleKmsResolve -Name (ConvertFrom-AnsibleKmsText -Text $Operation.resolve.name) -Type $Operation.resolve.type

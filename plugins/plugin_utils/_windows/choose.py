@@ -13,7 +13,7 @@ import typing as t
 from . import faults
 from .cleartext import connection_name
 from .errors import FaultError, NoBackendError, NotFoundError, OutcomeUnknownError, WindowsError
-from .interface import Invoke, MachineView, Reading, ReadOperation, Value, Windows
+from .interface import EventLogState, Events, Invoke, MachineView, Reading, ReadOperation, Value, Windows
 from .module_run import ModuleRun
 from .patience import PatientWindows
 from .powershell import PowerShellWindows
@@ -88,9 +88,18 @@ class Reached:
         return list(self._used)
 
     def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
-        """See Windows.read. What only a program on the machine can tell goes by way of PowerShell in any case."""
+        """See Windows.read. What only a program on the machine can tell goes by way of PowerShell in any case.
+
+        Records of a log whose state is asked for in the same list go along: a PowerShell is started anyway, and the event log service finds by XPath in
+        moments what Win32_NTLogEvent makes of every record of the log, one by one (Microsoft: Learn, Consuming Events, and Win32_NTLogEvent).
+        """
         found: dict[int, Reading] = {}
-        views = [index for index, operation in enumerate(operations) if isinstance(operation, MachineView)]
+        states = {operation.log.casefold() for operation in operations if isinstance(operation, EventLogState)}
+        views = [
+            index
+            for index, operation in enumerate(operations)
+            if isinstance(operation, MachineView) or (isinstance(operation, Events) and operation.log.casefold() in states)
+        ]
         others = [index for index, operation in enumerate(operations) if index not in views]
         if self._main is self._powershell:
             views, others = [], list(range(len(operations)))

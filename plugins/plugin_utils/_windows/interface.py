@@ -60,10 +60,15 @@ class RegistryValue:
 
 @dataclasses.dataclass(frozen=True)
 class Events:
-    """Records of one event log with one of some event ids, the newest first; reads as L(EventRecords).
+    """Records of one event log with one of some event ids, the newest first; reads as L(EventRecords), which is empty for a log that is not there.
 
-    C(event_ids) are one or more, C(since) is aware; older records are not asked for. At most C(limit) records come back. After C(budget_seconds)
-    reading stops at the next page (wsman) or record (powershell); that the machine may search for long before it has one is not bounded by it.
+    C(event_ids) are one or more, C(since) is aware; older records are not asked for. Ids go to the machine as a few ranges, because long lists are
+    refused there; what such a range brings along is dropped. C(shared_ids) are those that other programs use for events of their own: a record
+    with one counts only when its source is one of C(sources), in any case.
+
+    At most C(limit) records come back. C(budget_seconds) bounds the reading. Over wsman every message asks for an answer within what is left, so
+    that a search which finds nothing ends, too (one more answer may be waited for: some seconds). Over powershell the time is looked at between two
+    records: Get-WinEvent can't be told to give up while the event log service searches, which is bounded by the size of the log alone.
     """
 
     log: str
@@ -71,12 +76,14 @@ class Events:
     since: datetime.datetime
     limit: int = 500
     budget_seconds: float = 20.0
+    shared_ids: tuple[int, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class EventRecord:
     """One record. C(strings) are its insertion strings, C(generated) is UTC. C(source) is spelled differently by the two ways of reading
-    (the classic source name by Win32_NTLogEvent, the provider's name by Get-WinEvent), so nothing is decided by it."""
+    (the classic source name by Win32_NTLogEvent, the provider's name by Get-WinEvent); C(computer) is the machine that wrote it."""
 
     log: str
     record_number: int
@@ -84,6 +91,7 @@ class EventRecord:
     source: str
     generated: datetime.datetime
     strings: tuple[str, ...]
+    computer: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +100,41 @@ class EventRecords:
 
     records: tuple[EventRecord, ...]
     complete: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class EventLogState:
+    """What Windows says of one event log itself; reads as L(EventLogFacts), None when the machine has no log of that name.
+
+    No CIM class tells it all: Win32_NTEventlogFile has sizes and the number of records, and neither whether the log is on nor how far it reaches
+    back, for which Win32_NTLogEvent would have to search the whole log.
+    """
+
+    log: str
+
+
+@dataclasses.dataclass(frozen=True)
+class EventLogFacts:
+    """The state of an event log. None where Windows gave nothing.
+
+    enabled:             whether it takes records at all.
+    mode:                Circular, Retain or AutoBackup (Microsoft: Learn, EventLogMode).
+    size_reached:        whether its file has reached its maximum size.
+    file_bytes, maximum_bytes: size of its file now and at most.
+    records:             how many it holds.
+    oldest_number:       record number of the oldest one, 1 as long as nothing was overwritten; None without records.
+    oldest_at:           when the oldest was written, UTC; None without records.
+    """
+
+    log: str
+    enabled: bool | None = None
+    mode: str | None = None
+    size_reached: bool | None = None
+    file_bytes: int | None = None
+    maximum_bytes: int | None = None
+    records: int | None = None
+    oldest_number: int | None = None
+    oldest_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,10 +162,10 @@ class Connect:
     timeout_seconds: int = 5
 
 
-MachineView = Resolve | Connect
+MachineView = EventLogState | Resolve | Connect
 """What only the machine itself can tell, by a program that runs on it: no CIM class has it."""
 
-ReadOperation = Query | Associated | RegistryValue | Events | Resolve | Connect
+ReadOperation = Query | Associated | RegistryValue | Events | EventLogState | Resolve | Connect
 
 
 @dataclasses.dataclass(frozen=True)

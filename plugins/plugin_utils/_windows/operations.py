@@ -29,8 +29,12 @@ HKEY_LOCAL_MACHINE = 0x80000002
 # Python refuses to make a number of some thousands of digits.
 _BUILD = re.compile(r"[0-9]{1,6}")
 
-EVENT_COLUMNS = ("Logfile", "RecordNumber", "EventCode", "SourceName", "TimeGenerated", "InsertionStrings")
+EVENT_COLUMNS = ("Logfile", "RecordNumber", "EventCode", "SourceName", "TimeGenerated", "InsertionStrings", "ComputerName")
 """Of Win32_NTLogEvent, by which records go over either backend. Without Message, which Windows would have to format for each record."""
+
+MAX_ID_COMPARISONS = 20
+"""Comparisons of event ids in one query: some versions of Windows refuse more than 22 (Elastic: Winlogbeat's reference, event_id), and WMI refuses
+conditions that are too long, without a published number (Microsoft: Learn, Querying with WQL)."""
 
 _REGISTRY_METHODS = {
     "REG_SZ": "GetStringValue",
@@ -151,26 +155,55 @@ def reading_events(operation: Events) -> str:
     return f"reading the event log {operation.log}"
 
 
+def id_ranges(event_ids: t.Iterable[int], most: int = MAX_ID_COMPARISONS) -> list[tuple[int, int]]:
+    """Return ranges (first, last) that cover all ids with at most so many comparisons: one for a single id, two for a range.
+
+    Ids that follow one another make a range; as long as there are too many, the two ranges with the least between them become one.
+    """
+    ranges: list[tuple[int, int]] = []
+    for event_id in sorted(set(event_ids)):
+        if ranges and event_id == ranges[-1][1] + 1:
+            ranges[-1] = (ranges[-1][0], event_id)
+        else:
+            ranges.append((event_id, event_id))
+    while len(ranges) > 1 and sum(1 if first == last else 2 for first, last in ranges) > most:
+        at = min(range(len(ranges) - 1), key=lambda index: ranges[index + 1][0] - ranges[index][1])
+        ranges[at : at + 2] = [(ranges[at][0], ranges[at + 1][1])]
+    return ranges
+
+
 def events_condition(operation: Events) -> str:
     """Return the WQL condition that finds the records in Win32_NTLogEvent. Dates are in DMTF's form (DSP0004), which WQL takes."""
-    _require_ids(operation)
-    ids = " OR ".join(f"EventCode={event_id}" for event_id in operation.event_ids)
+    ids = _ids_condition(operation, "EventCode", "OR", "AND")
     since = operation.since.astimezone(datetime.UTC).strftime("%Y%m%d%H%M%S.%f+000")
     log = operation.log.replace("\\", "\\\\").replace("'", "\\'")
     return f"Logfile='{log}' AND ({ids}) AND TimeGenerated>='{since}'"
 
 
-def _require_ids(operation: Events) -> None:
-    if not operation.event_ids:
-        raise ValueError(f"no event ids are named for the log {operation.log}: a whole log is never read")
-
-
 def events_xpath(operation: Events) -> str:
     """Return the XPath that finds the records with Get-WinEvent, in the subset that the event log takes (Microsoft: Learn, Consuming Events)."""
-    _require_ids(operation)
-    ids = " or ".join(f"EventID={event_id}" for event_id in operation.event_ids)
+    ids = _ids_condition(operation, "EventID", "or", "and")
     since = operation.since.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     return f"*[System[({ids}) and TimeCreated[@SystemTime>='{since}']]]"
+
+
+def _ids_condition(operation: Events, name: str, either: str, both: str) -> str:
+    if not operation.event_ids:
+        raise ValueError(f"no event ids are named for the log {operation.log}: a whole log is never read")
+    parts: list[str] = []
+    for first, last in id_ranges(operation.event_ids):
+        if last - first <= 1:
+            parts += [f"{name}={event_id}" for event_id in range(first, last + 1)]
+        else:
+            parts.append(f"({name}>={first} {both} {name}<={last})")
+    return f" {either} ".join(parts)
+
+
+def is_wanted(record: EventRecord, operation: Events) -> bool:
+    """Tell whether a record that came back is one of those that were meant: a range brings others along, and so do ids that others use, too."""
+    if record.event_id not in operation.event_ids:
+        return False
+    return record.event_id not in operation.shared_ids or record.source.casefold() in {source.casefold() for source in operation.sources}
 
 
 def event_record(row: Row, doing: str) -> EventRecord:
@@ -186,6 +219,7 @@ def event_record(row: Row, doing: str) -> EventRecord:
         source=str(row["SourceName"] or ""),
         generated=generated,
         strings=tuple(text or "" for text in strings),
+        computer=str(row["ComputerName"] or "") or None,
     )
 
 

@@ -20,6 +20,8 @@ from .faults import Fault
 from .interface import (
     Associated,
     Connect,
+    EventLogFacts,
+    EventLogState,
     EventRecords,
     Events,
     Invoke,
@@ -31,7 +33,7 @@ from .interface import (
     Row,
     Value,
 )
-from .values import Texts, without_illegal_characters
+from .values import Texts, decode, without_illegal_characters
 
 Json = dict[str, t.Any]
 
@@ -133,6 +135,8 @@ def _plan(operation: ReadOperation) -> _Plan:
         )
     if isinstance(operation, Events):
         return _plan_events(operation)
+    if isinstance(operation, EventLogState):
+        return _plan_log_state(operation)
     if isinstance(operation, Resolve):
         return _plan_resolve(operation)
     return _plan_connect(operation)
@@ -173,6 +177,9 @@ def _plan_events(operation: Events) -> _Plan:
         "events": {
             "log": MARK + operation.log,
             "xpath": MARK + operations.events_xpath(operation),
+            "event_ids": list(operation.event_ids),
+            "shared_ids": list(operation.shared_ids),
+            "sources": [MARK + source for source in operation.sources],
             "limit": operation.limit,
             "budget_seconds": operation.budget_seconds,
         }
@@ -182,9 +189,40 @@ def _plan_events(operation: Events) -> _Plan:
     def records(result: Json, _build: int | None) -> EventRecords:
         rows = [operations.query_row(row, same_columns, None, doing) for row in _rows(result, doing)]
         found = [operations.event_record(row, doing) for row in rows]
-        return operations.newest(found, operation.limit, complete=bool(result.get("complete")))
+        wanted = [record for record in found if operations.is_wanted(record, operation)]
+        return operations.newest(wanted, operation.limit, complete=bool(result.get("complete")))
 
     return _Plan(doing, asked, records)
+
+
+_LOG_FACTS = {
+    "enabled": "boolean",
+    "mode": "string",
+    "size_reached": "boolean",
+    "file_bytes": "sint64",
+    "maximum_bytes": "sint64",
+    "records": "sint64",
+    "oldest_number": "sint64",
+    "oldest_at": "datetime",
+}
+
+
+def _plan_log_state(operation: EventLogState) -> _Plan:
+    doing = mask_keys(f"reading the state of the event log {operation.log}")
+
+    def facts(result: Json, _build: int | None) -> EventLogFacts | None:
+        rows = _rows(result, doing)
+        if not rows:
+            return None
+        problem = ""
+        try:
+            told: dict[str, t.Any] = {name: decode(rows[0].get(name, ()), kind) for name, kind in _LOG_FACTS.items()}
+            return EventLogFacts(operation.log, **told)
+        except ValueError as error:
+            problem = str(error)
+        raise BadReplyError(doing, problem)
+
+    return _Plan(doing, {"log_state": {"log": MARK + operation.log}}, facts)
 
 
 def _plan_resolve(operation: Resolve) -> _Plan:

@@ -73,10 +73,14 @@ class Request:
 
 @dataclasses.dataclass(frozen=True)
 class Page:
-    """Items of one answer to Enumerate or Pull; C(context) asks for the next ones, None after the last."""
+    """Items of one answer to Enumerate or Pull; C(context) asks for the next ones, None after the last.
+
+    C(timed_out): it stands for an answer that did not come in the time that there was.
+    """
 
     rows: tuple[Texts, ...]
     context: str | None
+    timed_out: bool = False
 
 
 def class_uri(namespace: str, cim_class: str) -> str:
@@ -84,10 +88,15 @@ def class_uri(namespace: str, cim_class: str) -> str:
     return f"{_WMI}/{namespace}/{cim_class}"
 
 
-def enumerate_wql(namespace: str, wql: str, message_id: str, max_elements: int = MAX_ELEMENTS) -> Request:
-    """Return the message that starts a WQL query. Its URI names no class (ERROR_WSMAN_INVALID_URI_WMI_ENUM_WQL otherwise)."""
+def enumerate_wql(
+    namespace: str, wql: str, message_id: str, max_elements: int = MAX_ELEMENTS, timeout_seconds: float = OPERATION_TIMEOUT_SECONDS
+) -> Request:
+    """Return the message that starts a WQL query. Its URI names no class (ERROR_WSMAN_INVALID_URI_WMI_ENUM_WQL otherwise).
+
+    timeout_seconds: how long Windows may take for this answer, as for a Pull; it need not be the same for both.
+    """
     content = _element("w:Filter", wql, Dialect=_WQL)
-    return _enumerate(namespace, content, message_id, max_elements)
+    return _enumerate(namespace, content, message_id, max_elements, timeout_seconds)
 
 
 def enumerate_associated(
@@ -112,12 +121,18 @@ def enumerate_associated(
     return _enumerate(namespace, content, message_id, max_elements)
 
 
-def pull(resource_uri: str, context: str, message_id: str, max_elements: int = MAX_ELEMENTS) -> Request:
+def pull(
+    resource_uri: str,
+    context: str,
+    message_id: str,
+    max_elements: int = MAX_ELEMENTS,
+    timeout_seconds: float = OPERATION_TIMEOUT_SECONDS,
+) -> Request:
     """Return the message that asks for the next items. URI and max_elements must be those of the Enumerate."""
     body = ET.Element("n:Pull")
     body.append(_element("n:EnumerationContext", context))
     body.append(_element("n:MaxElements", str(max_elements)))
-    return _envelope(resource_uri, f"{_N}/Pull", message_id, body)
+    return _envelope(resource_uri, f"{_N}/Pull", message_id, body, timeout_seconds=timeout_seconds)
 
 
 def release(resource_uri: str, context: str, message_id: str) -> Request:
@@ -320,12 +335,14 @@ def _text(element: ET.Element) -> str:
     return (element.text or "").strip()
 
 
-def _enumerate(namespace: str, content: ET.Element, message_id: str, max_elements: int) -> Request:
+def _enumerate(
+    namespace: str, content: ET.Element, message_id: str, max_elements: int, timeout_seconds: float = OPERATION_TIMEOUT_SECONDS
+) -> Request:
     body = ET.Element("n:Enumerate")
     ET.SubElement(body, "w:OptimizeEnumeration")
     body.append(_element("w:MaxElements", str(max_elements)))
     body.append(content)
-    return _envelope(class_uri(namespace, "*"), f"{_N}/Enumerate", message_id, body)
+    return _envelope(class_uri(namespace, "*"), f"{_N}/Enumerate", message_id, body, timeout_seconds=timeout_seconds)
 
 
 def _envelope(
@@ -334,6 +351,7 @@ def _envelope(
     message_id: str,
     body: ET.Element | None,
     selectors: t.Mapping[str, str] | None = None,
+    timeout_seconds: float = OPERATION_TIMEOUT_SECONDS,
 ) -> Request:
     # Prefixes are written out as plain names: ElementTree's table of prefixes is shared by the whole process and stays untouched.
     root = ET.Element("s:Envelope", {"xmlns:s": _S, "xmlns:a": _A, "xmlns:n": _N, "xmlns:x": _X, "xmlns:w": _W, "xmlns:p": _P})
@@ -347,7 +365,7 @@ def _envelope(
     # A hint only: "true" is refused (ERROR_WSMAN_MUSTUNDERSTAND_ON_LOCALE_UNSUPPORTED).
     for name in ("w:Locale", "p:DataLocale"):
         header.append(_element(name, **{"xml:lang": "en-US", "s:mustUnderstand": "false"}))
-    header.append(_element("w:OperationTimeout", f"PT{OPERATION_TIMEOUT_SECONDS}.000S"))
+    header.append(_element("w:OperationTimeout", f"PT{timeout_seconds:.3f}S"))
     if selectors:
         header.append(_selector_set(selectors))
     soap_body = ET.SubElement(root, "s:Body")

@@ -11,7 +11,6 @@ What is sent and in which order is decided here; sending is a function passed in
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 import typing as t
 import uuid
@@ -32,8 +31,12 @@ from .errors import (
 from .interface import Associated, EventRecord, EventRecords, Events, Invoke, Query, Reading, ReadOperation, RegistryValue, Row, Value
 from .values import Texts
 
-HTTP_TIMEOUT_SECONDS = soap.OPERATION_TIMEOUT_SECONDS + 15.0
+GRACE_SECONDS = 15.0
+HTTP_TIMEOUT_SECONDS = soap.OPERATION_TIMEOUT_SECONDS + GRACE_SECONDS
 """How long to wait for an answer: longer than Windows takes to give up by itself."""
+
+MIN_TIMEOUT_SECONDS = 1.0
+"""The least that a message of a bounded reading gives the machine: with less it could not answer at all (inferred)."""
 
 BUSY_PAUSES_SECONDS = (1.0, 2.0, 4.0, 8.0)
 """Pauses before a message is sent again that met a quota: it did not start, so that this is safe for methods, too."""
@@ -126,7 +129,8 @@ class WsmanWindows:
             if isinstance(operation, RegistryValue):
                 return Reading(self._registry(operation))
             if isinstance(operation, Events):
-                return Reading(_again_if_lost(lambda: self._events(operation)))
+                deadline = self._monotonic() + operation.budget_seconds
+                return Reading(_again_if_lost(lambda: self._events(operation, deadline)))
         except (UnreachableError, OutcomeUnknownError):
             raise
         except WindowsError as error:
@@ -163,20 +167,30 @@ class WsmanWindows:
         _require_success(reply, call.doing)
         return operations.registry_value(call, soap.read_output(content, call.method.name, call.doing))
 
-    def _events(self, operation: Events) -> EventRecords:
+    def _events(self, operation: Events, deadline: float) -> EventRecords:
         spec = cim_class("Win32_NTLogEvent")
         doing = operations.reading_events(operation)
         query = Query(spec.name, operations.EVENT_COLUMNS, operations.events_condition(operation))
-        request = soap.enumerate_wql(spec.namespace, operations.wql(query, None), self._new_message_id(), EVENT_PAGE)
-        deadline = self._monotonic() + operation.budget_seconds
+        text = operations.wql(query, None)
+
+        def left() -> float:
+            return min(max(deadline - self._monotonic(), MIN_TIMEOUT_SECONDS), soap.OPERATION_TIMEOUT_SECONDS)
+
+        request = soap.enumerate_wql(spec.namespace, text, self._new_message_id(), EVENT_PAGE, left())
         records: list[EventRecord] = []
+        latest: EventRecord | None = None
         newest_first, complete = True, True
-        with contextlib.closing(self._pages(request, doing, EVENT_PAGE)) as pages:
+        with contextlib.closing(self._pages(request, doing, EVENT_PAGE, left)) as pages:
             for page in pages:
-                records += [operations.event_record(operations.query_row(row, query, None, doing), doing) for row in page.rows]
-                newest_first = newest_first and all(one.generated >= two.generated for one, two in itertools.pairwise(records))
+                for row in page.rows:
+                    record = operations.event_record(operations.query_row(row, query, None, doing), doing)
+                    newest_first = newest_first and (latest is None or latest.generated >= record.generated)
+                    latest = record
+                    if operations.is_wanted(record, operation):
+                        records.append(record)
                 # In any other order the newest may still be to come.
-                if page.context is not None and ((newest_first and len(records) >= operation.limit) or self._monotonic() >= deadline):
+                enough = newest_first and len(records) >= operation.limit
+                if page.timed_out or (page.context is not None and (enough or self._monotonic() >= deadline)):
                     complete = False
                     break
         return operations.newest(records, operation.limit, complete=complete)
@@ -217,11 +231,21 @@ class WsmanWindows:
                     raise BadReplyError(doing, f"the answer does not end: {len(rows)} rows in {number} pages", next_step="narrow the query")
         return rows
 
-    def _pages(self, request: soap.Request, doing: str, max_elements: int) -> t.Generator[soap.Page, None, None]:
-        """Yield the answers to an Enumerate and to the Pulls after it. What is left when the reader stops is released."""
-        reply, content = self._exchange(request, doing)
+    def _pages(
+        self, request: soap.Request, doing: str, max_elements: int, left_seconds: t.Callable[[], float] | None = None
+    ) -> t.Generator[soap.Page, None, None]:
+        """Yield the answers to an Enumerate and to the Pulls after it. What is left when the reader stops is released.
+
+        left_seconds: how long the machine may take for the next answer. Where it says that this was not enough, the last page is an empty one
+        that says so, C(timed_out).
+        """
+        timeout_seconds = soap.OPERATION_TIMEOUT_SECONDS if left_seconds is None else left_seconds()
+        reply, content = self._exchange(request, doing, timeout_seconds=timeout_seconds)
         fault = faults.parse_fault(content)
         if fault is not None:
+            if left_seconds is not None and fault.means(faults.TIMED_OUT):
+                yield soap.Page((), None, timed_out=True)
+                return
             raise faults.fault_error(fault, doing)
         _require_success(reply, doing)
         page = soap.read_page(content, doing)
@@ -230,8 +254,9 @@ class WsmanWindows:
         try:
             yield page
             while page.context is not None:
+                timeout_seconds = soap.OPERATION_TIMEOUT_SECONDS if left_seconds is None else left_seconds()
                 try:
-                    answer = self._pull(request.resource_uri, page.context, doing, max_elements)
+                    answer = self._pull(request.resource_uri, page.context, doing, max_elements, timeout_seconds)
                 except BadReplyError as bad:
                     raise BadReplyError(doing, bad.detail + _read_so_far(read), next_step=bad.next_step) from None
                 except (UnreachableError, _EnumerationLostError):
@@ -247,6 +272,9 @@ class WsmanWindows:
                 if not nothing_yet:
                     # With any other fault the machine has ended the enumeration itself.
                     left = None
+                if left_seconds is not None and (answer.means(faults.TIMED_OUT) or (nothing_yet and left_seconds() <= MIN_TIMEOUT_SECONDS)):
+                    yield soap.Page((), None, timed_out=True)
+                    return
                 if not nothing_yet or waits > MAX_EMPTY_WAITS:
                     error = faults.fault_error(answer, doing, after=_read_so_far(read))
                     raise _EnumerationLostError(error) if answer.means(faults.ENUMERATION_GONE) else error
@@ -254,10 +282,10 @@ class WsmanWindows:
             if left is not None:
                 self._release(request.resource_uri, left)
 
-    def _pull(self, resource_uri: str, context: str, doing: str, max_elements: int) -> soap.Page | faults.Fault:
-        request = soap.pull(resource_uri, context, self._new_message_id(), max_elements)
+    def _pull(self, resource_uri: str, context: str, doing: str, max_elements: int, timeout_seconds: float) -> soap.Page | faults.Fault:
+        request = soap.pull(resource_uri, context, self._new_message_id(), max_elements, timeout_seconds)
         try:
-            reply, content = self._exchange(request, doing, once=True)
+            reply, content = self._exchange(request, doing, once=True, timeout_seconds=timeout_seconds)
         except (LoginRefusedError, RedirectedError):
             raise
         except UnreachableError as error:
@@ -276,12 +304,18 @@ class WsmanWindows:
         with contextlib.suppress(WindowsError):
             self._send(request.xml, doing="ending an enumeration", write=False, timeout_seconds=HTTP_TIMEOUT_SECONDS, once=True)
 
-    def _exchange(self, request: soap.Request, doing: str, *, once: bool = False) -> tuple[soap.Reply, ET.Element | None]:
-        """Send a message that changes nothing; faults that ask for patience or for a new session are dealt with, others returned."""
+    def _exchange(
+        self, request: soap.Request, doing: str, *, once: bool = False, timeout_seconds: float = soap.OPERATION_TIMEOUT_SECONDS
+    ) -> tuple[soap.Reply, ET.Element | None]:
+        """Send a message that changes nothing; faults that ask for patience or for a new session are dealt with, others returned.
+
+        timeout_seconds: how long the machine may take, as the message says.
+        """
         fresh = False
         pauses = iter(BUSY_PAUSES_SECONDS)
         while True:
-            reply = self._send(request.xml, doing=doing, write=False, timeout_seconds=HTTP_TIMEOUT_SECONDS, once=once, fresh=fresh)
+            patience = timeout_seconds + GRACE_SECONDS
+            reply = self._send(request.xml, doing=doing, write=False, timeout_seconds=patience, once=once, fresh=fresh)
             content = _parsed(reply, request, doing)
             fault = faults.parse_fault(content)
             if fault is None:

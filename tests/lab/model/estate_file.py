@@ -21,7 +21,7 @@ from .clock import UTC
 from .errors import CimError
 from .keys import Key
 from .licensing import ACTIVATION_INTERVAL, RENEWAL_INTERVAL, Product
-from .machine import Interruption, Machine
+from .machine import TCPIP, Interruption, Machine
 from .registry import SPP
 from .windows import versions
 
@@ -174,6 +174,7 @@ CHANGEABLE = (
     "activation_interval",
     "clock_offset_seconds",
     "cmid",
+    "denied_logs",
     "dhcp_domain",
     "dns_publishing",
     "events",
@@ -229,8 +230,9 @@ def _apply(machine: Machine, row: dict[str, t.Any]) -> None:
         machine.interruptions = collections.deque(
             Interruption(event["code"], event.get("executed", False)) for event in row["sppsvc_interrupted"]
         )
-    if "full_logs" in row:
-        machine.logs.full = set(row["full_logs"])
+    for name in ("full", "missing", "denied"):
+        if f"{name}_logs" in row:
+            setattr(machine.logs, name, set(row[f"{name}_logs"]))
     if "sppsvc" in row:
         _set_sppsvc(machine, row["sppsvc"])
     _set_firewall(machine, row)
@@ -379,6 +381,10 @@ def _set_registry(machine: Machine, row: dict[str, t.Any]) -> None:
             store.set(SPP, value_name, registry.REG_DWORD, number(row[field]))
     if "publish_domains" in row:
         store.set(SPP, "DnsDomainPublishList", registry.REG_MULTI_SZ, list(row["publish_domains"]))
+    # What DHCP gave, and the suffix search list as one text with commas (Microsoft: Windows 2000 registry reference, DhcpDomain; KB 275553).
+    for field, value_name in (("dhcp_domain", "DhcpDomain"), ("suffix_search_list", "SearchList")):
+        if field in row:
+            store.set(TCPIP, value_name, registry.REG_SZ, row[field] if field == "dhcp_domain" else ",".join(row[field]))
     for value in row.get("registry", []):
         store.set(value["key"].removeprefix("HKLM\\"), value["name"], _KINDS[value["type"]][0], value["data"])
 

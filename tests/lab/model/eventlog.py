@@ -113,7 +113,11 @@ class LogFacts:
 
 
 class EventLogs:
-    """The logs of one machine. A log named in C(full) takes no further records, as one set to keep its old events does when it is full."""
+    """The logs of one machine. A log named in C(full) takes no further records, as one set to keep its old events does when it is full.
+
+    C(missing): logs that are not registered, so that nothing is written to them and nobody finds them (that a machine can lack Key Management Service is
+    inferred). C(denied): logs that the account may not read: their access is their own (Microsoft: Learn, Event Log, CustomSD), CIM's is another.
+    """
 
     def __init__(self) -> None:
         self._logs: dict[str, collections.deque[Event]] = {
@@ -121,15 +125,17 @@ class EventLogs:
         }
         self._last = dict.fromkeys(self._logs, 0)
         self.full: set[str] = set()
+        self.missing: set[str] = set()
+        self.denied: set[str] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the logs."""
-        return tuple(self._logs)
+        return tuple(name for name in self._logs if name not in self.missing)
 
     def write(self, log: str, event_id: int, strings: t.Sequence[str], when: datetime.datetime, source: str = SOURCE) -> None:
         """Write a record; C(strings) are its insertion strings, C(when) the machine's time."""
-        if log in self.full:
+        if log in self.full or log in self.missing:
             return
         self._last[log] += 1
         message = _message(event_id, strings)
@@ -138,7 +144,7 @@ class EventLogs:
 
     def newest_first(self, log: str | None = None) -> t.Iterator[Event]:
         """Iterate over the records, the newest of each log first (seen with Win32_NTLogEvent by networkoptix/nx_system_tests)."""
-        for name in (log,) if log else self._logs:
+        for name in (log,) if log else self.names:
             yield from reversed(self._logs[name])
 
     def facts(self, log: str) -> LogFacts:

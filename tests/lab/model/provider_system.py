@@ -195,7 +195,9 @@ _EVENT_COLUMNS: dict[str, t.Callable[[Machine, Event], Value]] = {
 
 
 def _events(machine: Machine) -> t.Iterable[Instance]:
-    return (Instance(reader(_EVENT_COLUMNS, machine, event), event) for event in machine.logs.newest_first())
+    # Of a log that the account may not read there are no rows, and no error (from memory, of the log Security).
+    logs = machine.logs
+    return (Instance(reader(_EVENT_COLUMNS, machine, event), event) for event in logs.newest_first() if event.log not in logs.denied)
 
 
 EVENT = Provider("Win32_NTLogEvent", _events)

@@ -4,6 +4,9 @@
 
 # Get-WinEvent over the event logs of a simulated machine. Source: PowerShell/PowerShell, src/Microsoft.PowerShell.Commands.Diagnostics/GetEventCommand.cs, and its
 # resources for the sentences. Which queries are taken: tests/lab/model/eventquery.py.
+#
+# Records come from the reader some at a time, 64 by default (Microsoft: Learn, EventLogReader.BatchSize), and go down the pipeline as they come, so that who has
+# enough can stop.
 
 Set-StrictMode -Version 3
 . "$PSScriptRoot/../bridge.ps1"
@@ -62,13 +65,32 @@ function ConvertTo-LogConfiguration {
     $log
 }
 
-function Find-Log {
-    # The logs that a name or a pattern stands for; NoMatchingLogsFound where there is none.
-    param($Cmdlet, [string[]] $Pattern)
+function New-AccessError {
+    # What .NET throws where Windows says E_ACCESSDENIED: its HResult is that code (Microsoft: Learn, UnauthorizedAccessException).
+    [System.UnauthorizedAccessException]::new('Attempted to perform an unauthorized operation.')
+}
 
-    $logs = @(foreach ($row in (Invoke-KmsLabBridge @{ op = 'EventLogs' }).logs) { ConvertTo-LogConfiguration $row })
+function Find-Log {
+    # The logs that a name or a pattern stands for; NoMatchingLogsFound where there is none. Facts of a log that may not be read are LogInfoNoAccess (GetEventCommand.cs,
+    # ProcessListLog); that names are told all the same follows from there.
+    param($Cmdlet, [string[]] $Pattern, [switch] $Facts)
+
+    $answer = Invoke-KmsLabBridge @{ op = 'EventLogs' }
+    if ($null -ne $answer.PSObject.Properties['error']) { throw (New-AccessError) }
+    $denied = @(foreach ($row in $answer.logs) { if ($row.denied) { $row.name } })
+    $logs = @(foreach ($row in $answer.logs) { ConvertTo-LogConfiguration $row })
     foreach ($one in $Pattern) {
         $found = @($logs | Where-Object { $_.LogName -like $one })
+        if ($Facts) {
+            foreach ($log in $found) {
+                if ($log.LogName -notin $denied) { continue }
+                $exception = [System.UnauthorizedAccessException]::new("To access the '$($log.LogName)' log start PowerShell by using elevated user rights.", (New-AccessError))
+                Write-KmsLabError $Cmdlet $exception 'LogInfoNoAccess' PermissionDenied $log.LogName 'Get-WinEvent'
+            }
+            $known = $found.Count
+            $found = @($found | Where-Object { $_.LogName -notin $denied })
+            if ($known -and -not $found) { continue }
+        }
         if (-not $found) {
             $exception = [System.Exception]::new("There is not an event log on the localhost computer that matches `"$one`".")
             Write-KmsLabError $Cmdlet $exception 'NoMatchingLogsFound' ObjectNotFound $null 'Get-WinEvent'
@@ -113,7 +135,7 @@ function Microsoft.PowerShell.Commands.GetWinEventCommand {
     )
     process {
         if ($PSCmdlet.ParameterSetName -eq 'List') {
-            Find-Log $PSCmdlet $ListLog
+            Find-Log $PSCmdlet $ListLog -Facts
             return
         }
         $names, $xpath = $LogName, $FilterXPath
@@ -125,20 +147,28 @@ function Microsoft.PowerShell.Commands.GetWinEventCommand {
         if (-not $logs) { return }
         $count = 0
         foreach ($log in $logs) {
-            $answer = Invoke-KmsLabBridge @{ op = 'Events'; log = $log.LogName; xpath = $xpath; max = $MaxEvents; oldest = $Oldest.IsPresent }
-            if ($null -ne $answer.PSObject.Properties['error']) {
-                # EventLogReader throws, which ends the cmdlet. The sentence and 15001 are published (Azure Monitor, data collection rules); why the lab refuses goes after it.
-                $exception = [System.Exception]::new("The specified query is invalid ($($answer.error.message))")
-                $id = 'System.Diagnostics.Eventing.Reader.EventLogException'
-                $record = [System.Management.Automation.ErrorRecord]::new($exception, $id, 'NotSpecified', $null)
-                $record.CategoryInfo.Activity = 'Get-WinEvent'
-                $PSCmdlet.ThrowTerminatingError($record)
-            }
-            foreach ($row in $answer.events) {
-                if ($MaxEvents -ge 0 -and $count -ge $MaxEvents) { break }
-                $count++
-                ConvertTo-EventRecord $row
-            }
+            $read = 0
+            do {
+                # One more than is wanted is read (GetEventCommand.cs, ReadEvents), and no more than the reader takes at once.
+                $batch = if ($MaxEvents -ge 0) { [Math]::Min(64, $MaxEvents + 1 - $count) } else { 64 }
+                $answer = Invoke-KmsLabBridge @{ op = 'Events'; log = $log.LogName; xpath = $xpath; skip = $read; max = $batch; oldest = $Oldest.IsPresent }
+                if ($null -ne $answer.PSObject.Properties['error']) {
+                    # EventLogReader throws, which ends the cmdlet. The sentence and 15001 are published (Azure Monitor, data collection rules); why the lab refuses goes after it.
+                    if ($answer.error.kind -ne 'event_query') { throw (New-AccessError) }
+                    $exception = [System.Exception]::new("The specified query is invalid ($($answer.error.message))")
+                    $id = 'System.Diagnostics.Eventing.Reader.EventLogException'
+                    $record = [System.Management.Automation.ErrorRecord]::new($exception, $id, 'NotSpecified', $null)
+                    $record.CategoryInfo.Activity = 'Get-WinEvent'
+                    $PSCmdlet.ThrowTerminatingError($record)
+                }
+                $got = @($answer.events)
+                $read += $got.Count
+                foreach ($row in $got) {
+                    if ($MaxEvents -ge 0 -and $count -ge $MaxEvents) { break }
+                    $count++
+                    ConvertTo-EventRecord $row
+                }
+            } while ($got.Count -eq $batch -and ($MaxEvents -lt 0 -or $count -lt $MaxEvents))
         }
         if (-not $count) {
             $exception = [System.Exception]::new('No events were found that match the specified selection criteria.')

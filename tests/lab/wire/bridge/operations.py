@@ -10,7 +10,7 @@ A request is a mapping with C(op), the answer is one, too; both go over as CLIXM
     Get         namespace, class, keys                                the same
     Invoke      namespace, class, keys, method,                       outputs, types
                 arguments {name: value}, declared
-    Events      log, xpath, max, oldest                               events
+    Events      log, xpath, skip, max, oldest                         events
     EventLogs                                                         logs
     Resolve     name, type, server                                    records
     Registry    path                                                  values [{name, kind, data}], or null
@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import typing as t
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
@@ -102,6 +103,9 @@ _DOTNET = {
 
 _LOGGED_NAMES = {"Associate": "Enumerate"}
 """Where the same question over WS-Management is another operation of the call log."""
+
+
+_E_ACCESSDENIED = 0x80070005
 
 
 class BadRequestError(ValueError):
@@ -230,21 +234,25 @@ class Operations:
     def _events(self, request: Json) -> Json:
         matches = eventquery.parse(request["xpath"])
         with self._machine.lock:
+            if request["log"].lower() in {log.lower() for log in self._machine.logs.denied}:
+                raise CimError("access_denied", _E_ACCESSDENIED, f"the account may not read the log {request['log']}")
             now = self._machine.now()
             # The provider's instances are every log's records, the newest of each log first.
-            found = [
+            found: t.Iterable[Instance] = (
                 instance
                 for instance in provider_system.EVENT.instances(self._machine)
                 if instance.subject.log.lower() == request["log"].lower() and matches(instance.subject, now)
-            ]
+            )
             if request["oldest"]:
-                found.reverse()
-            limit = request["max"]
-            return {"events": [_event(self._machine, instance) for instance in found[: limit if limit >= 0 else None]]}
+                found = reversed(list(found))
+            skip = request.get("skip") or 0
+            wanted = itertools.islice(found, skip, skip + request["max"])
+            return {"events": [_event(self._machine, instance) for instance in wanted]}
 
     def _event_logs(self, request: Json) -> Json:
         with self._machine.lock:
-            return {"logs": [_log(self._machine.logs.facts(name)) for name in self._machine.logs.names]}
+            logs = self._machine.logs
+            return {"logs": [{**_log(logs.facts(name)), "denied": name in logs.denied} for name in logs.names]}
 
     # Names ----------------------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ something, the test shows that it is done without.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import inspect
 import itertools
@@ -19,7 +20,7 @@ import pytest
 import winrm.exceptions
 import winrm.transport
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall, read
-from ansible_collections.activation.kms.plugins.plugin_utils._windows import errors, faults, soap, values, wire, wsman
+from ansible_collections.activation.kms.plugins.plugin_utils._windows import errors, faults, operations, soap, values, wire, wsman
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.classes import CLASSES
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Associated, Events, Invoke, Query, RegistryValue
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.soap import Reply
@@ -279,7 +280,7 @@ def event(number, minutes):
 
 def test_14_events_are_asked_for_by_log_id_and_time_and_never_by_source():
     machine = Machine(m.items())
-    machine.read(EVENTS)
+    machine.read(dataclasses.replace(EVENTS, shared_ids=(12288,), sources=("Microsoft-Windows-Security-SPP",)))
     condition = machine.text(0, "Filter").partition(" WHERE ")[2]
     assert condition == "Logfile='Application' AND (EventCode=12288 OR EventCode=12289) AND TimeGenerated>='20260101120000.000000+000'"
 
@@ -299,12 +300,55 @@ def test_14_reading_stops_early_only_while_the_newest_came_first():
 
 
 def test_14_what_takes_too_long_is_released_and_called_incomplete():
-    ticks = itertools.count(0, 15)
+    ticks = itertools.count(0, 4)
     machine = Machine(m.items(event(9, 0), context="uuid:1"), m.items(event(8, 1), context="uuid:2", pull=True), "")
     machine.windows = wsman.WsmanWindows(machine.send, machine.pauses.append, monotonic=lambda: float(next(ticks)))
     (reading,) = machine.read(Events("Application", (12288,), EVENTS.since, limit=500, budget_seconds=20))
     assert reading.get().complete is False
     assert machine.actions() == ["Enumerate", "Pull", "Release"]
+
+
+TIMED_OUT = m.fault(m.wsman_fault(0x80338029, "out of time"), subcode="w:TimedOut")
+
+
+def test_14_a_search_that_finds_nothing_ends_with_its_budget():
+    """The machine is told with each message how long it may take, and its word that this was not enough is the end and no error."""
+    wanted = Events("Application", (12288,), EVENTS.since, budget_seconds=20)
+    at_once = Machine(TIMED_OUT)
+    later = Machine(m.items(event(9, 0), context="uuid:1"), TIMED_OUT)
+    nothing_yet = Machine(m.items(context="uuid:1"), m.fault(m.wsman_fault(0x8033801C, "nothing yet"), subcode="w:TimedOut"), "")
+    for machine, records, actions in (
+        (at_once, [], ["Enumerate"]),
+        (later, [9], ["Enumerate", "Pull"]),
+        (nothing_yet, [], ["Enumerate", "Pull", "Release"]),
+    ):
+        ticks = itertools.count(0, 3)
+        machine.windows = wsman.WsmanWindows(machine.send, machine.pauses.append, monotonic=lambda ticks=ticks: float(next(ticks)))
+        (reading,) = machine.read(wanted)
+        assert [record.record_number for record in reading.get().records] == records
+        assert reading.get().complete is False
+        assert machine.actions() == actions
+        allowed = [float(machine.text(index, "OperationTimeout")[2:-1]) for index in range(len(actions)) if actions[index] != "Release"]
+        assert allowed == sorted(allowed, reverse=True)
+        assert 1 <= allowed[-1] <= allowed[0] < 20
+        # The answer is waited for a little longer than the machine was given.
+        assert machine.options[0]["timeout"] <= 20 + wsman.GRACE_SECONDS
+
+
+def test_14_long_lists_of_ids_become_few_ranges_that_cover_them():
+    ids = (*range(900, 1068, 3), 8198, 8200, *range(12288, 12295), 12308)
+    ranges = operations.id_ranges(ids)
+    assert all(any(first <= event_id <= last for first, last in ranges) for event_id in ids)
+    assert sum(1 if first == last else 2 for first, last in ranges) <= operations.MAX_ID_COMPARISONS
+    assert ranges == sorted(ranges)
+    # What is near together goes together: the wide gaps stay out.
+    assert not any(first <= outside <= last for first, last in ranges for outside in (899, 5000, 10000, 13000))
+    assert operations.id_ranges((5, 3, 4, 9)) == [(3, 5), (9, 9)]
+    wanted = dataclasses.replace(EVENTS, event_ids=ids)
+    xpath, wql = operations.events_xpath(wanted), operations.events_condition(wanted)
+    assert xpath.count("EventID") == wql.count("EventCode") <= operations.MAX_ID_COMPARISONS
+    assert "(EventID>=12288 and EventID<=12294)" in xpath
+    assert "(EventCode>=12288 AND EventCode<=12294)" in wql
 
 
 def test_15_nothing_is_ever_subscribed_to():

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
 import pytest
@@ -12,6 +13,8 @@ from ansible_collections.activation.kms.plugins.plugin_utils._windows import err
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import (
     Associated,
     Connect,
+    EventLogFacts,
+    EventLogState,
     EventRecord,
     EventRecords,
     Events,
@@ -156,7 +159,8 @@ def test_events_are_found_by_an_xpath_and_come_back_newest_first():
         complete=True,
     )
     xpath = "=*[System[(EventID=12288 or EventID=12289) and TimeCreated[@SystemTime>='2026-11-24T07:00:00.250Z']]]"
-    assert machine.asked() == [{"events": {"log": "=Application", "xpath": xpath, "limit": 2, "budget_seconds": 20.0}}]
+    names = {"event_ids": [12288, 12289], "shared_ids": [], "sources": []}
+    assert machine.asked() == [{"events": {"log": "=Application", "xpath": xpath, "limit": 2, "budget_seconds": 20.0, **names}}]
 
 
 def test_a_whole_log_is_never_asked_for():
@@ -167,6 +171,51 @@ def test_a_whole_log_is_never_asked_for():
 def test_records_that_were_left_out_make_a_reading_incomplete():
     machine = Machine([{"rows": [], "complete": False}])
     assert machine.read(Events("Application", (12288,), datetime.datetime.now(datetime.UTC)))[0].get().complete is False
+
+
+def test_records_that_only_a_range_brought_along_and_those_of_other_programs_are_dropped():
+    def record(event_id, source, number):
+        return {
+            "Logfile": ["Application"],
+            "SourceName": [source],
+            "EventCode": [str(event_id)],
+            "RecordNumber": [str(number)],
+            "TimeGenerated": ["2026-11-24T09:00:00.000000Z"],
+            "ComputerName": ["pc01.corp.example"],
+        }
+
+    rows = [record(1033, "MsiInstaller", 4), record(1033, "SOFTWARE Protection", 3), record(1034, "x", 2), record(12288, "x", 1)]
+    machine = Machine([{"rows": rows, "complete": True}])
+    wanted = Events("Application", (1033, 12288), datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC), shared_ids=(1033,))
+    wanted = dataclasses.replace(wanted, sources=("Software Protection",))
+    found = machine.read(wanted)[0].get().records
+    assert [(one.record_number, one.computer) for one in found] == [(3, "pc01.corp.example"), (1, "pc01.corp.example")]
+    asked = machine.asked()[0]["events"]
+    assert (asked["event_ids"], asked["shared_ids"], asked["sources"]) == ([1033, 12288], [1033], ["=Software Protection"])
+
+
+def test_the_state_of_a_log_is_one_row_or_nothing_where_there_is_no_such_log():
+    row = {
+        "enabled": ["true"],
+        "mode": ["Circular"],
+        "size_reached": ["false"],
+        "file_bytes": ["8589934592"],
+        "maximum_bytes": ["17179869184"],
+        "records": ["3"],
+        "oldest_number": ["17"],
+        "oldest_at": ["2026-11-24T09:00:00.000000Z"],
+    }
+    machine = Machine([{"rows": [row]}, {"rows": []}, {"rows": [{"enabled": ["perhaps"]}]}, failed(hresult=str(0x80070005))])
+    there, gone, odd, denied = machine.read(*(EventLogState(name) for name in ("Application", "Nowhere", "Odd", "Closed")))
+    oldest = datetime.datetime(2026, 11, 24, 9, tzinfo=datetime.UTC)
+    # More than 32 bits: a log may be larger than 4 GiB.
+    assert there.get() == EventLogFacts("Application", True, "Circular", False, 2**33, 2**34, 3, 17, oldest)
+    assert gone.get() is None
+    with pytest.raises(errors.BadReplyError, match="reading the state of the event log Odd: .*boolean"):
+        odd.get()
+    with pytest.raises(errors.AccessDeniedError, match="reading the state of the event log Closed"):
+        denied.get()
+    assert machine.asked()[0] == {"log_state": {"log": "=Application"}}
 
 
 def test_dns_records_are_rows_with_what_their_type_has():
