@@ -553,7 +553,7 @@ Function Invoke-AnsibleKmsEvents {
     $failedInARow = 0
     $seen = 0
     $complete = $true
-    $sources = @(foreach ($marked in $Events.sources) { ConvertFrom-AnsibleKmsText -Text $marked })
+    $sources = @(foreach ($marked in $Events.sources) { [regex]::Escape((ConvertFrom-AnsibleKmsText -Text $marked)) }) -join '|'
     $search = @{
         ErrorAction = 'Continue'
         FilterXPath = ConvertFrom-AnsibleKmsText -Text $Events.xpath
@@ -573,7 +573,7 @@ Function Invoke-AnsibleKmsEvents {
             }
             $failedInARow = 0
             $seen++
-            if ($_.Id -notin $Events.event_ids -or ($_.Id -in $Events.shared_ids -and $_.ProviderName -notin $sources)) {
+            if ($_.Id -notin $Events.event_ids -or ($_.Id -in $Events.shared_ids -and (-not $sources -or $_.ProviderName -notmatch $sources))) {
                 return
             }
             if ($rows.Count -ge $Events.limit) {

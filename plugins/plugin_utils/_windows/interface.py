@@ -64,7 +64,7 @@ class Events:
 
     C(event_ids) are one or more, C(since) is aware; older records are not asked for. Ids go to the machine as a few ranges, because long lists are
     refused there; what such a range brings along is dropped. C(shared_ids) are those that other programs use for events of their own: a record
-    with one counts only when its source is one of C(sources), in any case.
+    with one counts only when its source has one of C(sources) in its name, in any case.
 
     At most C(limit) records come back. C(budget_seconds) bounds the reading. Over wsman every message asks for an answer within what is left, so
     that a search which finds nothing ends, too (one more answer may be waited for: some seconds). Over powershell the time is looked at between two

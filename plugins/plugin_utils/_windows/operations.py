@@ -203,7 +203,7 @@ def is_wanted(record: EventRecord, operation: Events) -> bool:
     """Tell whether a record that came back is one of those that were meant: a range brings others along, and so do ids that others use, too."""
     if record.event_id not in operation.event_ids:
         return False
-    return record.event_id not in operation.shared_ids or record.source.casefold() in {source.casefold() for source in operation.sources}
+    return record.event_id not in operation.shared_ids or any(part.casefold() in record.source.casefold() for part in operation.sources)
 
 
 def event_record(row: Row, doing: str) -> EventRecord:

@@ -13,7 +13,20 @@ from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.loader i
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import firewall, read
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.clock import Clock
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.run import Run
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Invoke, Query, Reading, RegistryValue
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import NotFoundError
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import (
+    Connect,
+    EventLogFacts,
+    EventLogState,
+    EventRecord,
+    Events,
+    Invoke,
+    Query,
+    Reading,
+    RegistryValue,
+    Resolve,
+)
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.operations import is_wanted, newest
 
 NOW = datetime.datetime(2026, 11, 24, 8, 0, tzinfo=datetime.UTC)
 WINDOWS = WINDOWS_APPLICATION
@@ -40,6 +53,10 @@ class FakeWindows:
     """Implements the interface C(Windows) over rows. C(methods) maps a method's name to what it does; any other call fails the test.
 
     C(conversations) counts the lists of reads and the calls: each is a PowerShell process of seconds where that is the backend.
+
+    C(records) are those of its event logs; C(logs) what Windows says of each of them, None for one that is not there. C(names) has DNS answers by name and
+    type, and C(ports) the outcome of a connection by host and port; what they do not have does not exist. C(errors) are by the name of a value, a class, a log,
+    a DNS name or a host, and by C(state of LOG).
     """
 
     backend = "fake"
@@ -64,6 +81,12 @@ class FakeWindows:
         self.reads: list[t.Any] = []
         self.conversations = 0
         self.errors: dict[str, Exception] = {}
+        self.records: list[EventRecord] = []
+        self.logs: dict[str, EventLogFacts | None] = {
+            name: EventLogFacts(name, True, "Circular", False, 69632, 20971520, 0) for name in ("Application", "Key Management Service")
+        }
+        self.names: dict[tuple[str, str], list[dict[str, t.Any]]] = {}
+        self.ports: dict[tuple[str, int], str] = {}
 
     def read(self, operations: t.Sequence[t.Any]) -> list[Reading]:
         assert operations, "nobody asks for nothing"
@@ -96,6 +119,8 @@ class FakeWindows:
             if operation.name in self.errors:
                 return Reading(error=self.errors[operation.name])
             return Reading(self.registry.get(operation.name))
+        if isinstance(operation, (Events, EventLogState, Resolve, Connect)):
+            return self._see(operation)
         assert isinstance(operation, Query), f"nobody expected {operation}"
         if operation.cim_class in self.errors:
             return Reading(error=self.errors[operation.cim_class])
@@ -104,9 +129,49 @@ class FakeWindows:
             rows = [row for row in rows if row["PartialProductKey"]]
         return Reading([{column: row[column] for column in operation.columns} for row in rows])
 
+    def _see(self, operation: Events | EventLogState | Resolve | Connect) -> Reading:
+        if isinstance(operation, (Events, EventLogState)):
+            name = operation.log if isinstance(operation, Events) else f"state of {operation.log}"
+        else:
+            name = operation.name if isinstance(operation, Resolve) else operation.host
+        if name in self.errors:
+            return Reading(error=self.errors[name])
+        if isinstance(operation, EventLogState):
+            return Reading(self.logs[operation.log])
+        if isinstance(operation, Events):
+            inside = [one for one in self.records if one.log == operation.log and one.generated >= operation.since]
+            return Reading(newest([one for one in inside if is_wanted(one, operation)], operation.limit, complete=True))
+        if isinstance(operation, Resolve):
+            found = self.names.get((operation.name, operation.record_type))
+            known = any(name == operation.name for name, _type in self.names)
+            return Reading(found or []) if known else Reading(error=_no_name(operation.name))
+        outcome = self.ports.get((operation.host, operation.port))
+        if outcome is None:
+            return Reading(error=_no_name(operation.host))
+        code = {"refused": 10061}.get(outcome)
+        return Reading({"outcome": outcome, "address": "192.0.2.10", "milliseconds": 3, "code": code})
+
     def written(self) -> list[str]:
         """Return the names of the methods called, in order."""
         return [call.method for call in self.calls]
+
+
+def _no_name(name: str) -> NotFoundError:
+    return NotFoundError(f"resolving {name} on the machine", "the name does not exist", code=9003)
+
+
+def event_record(event_id: int, *strings: str, minutes_ago: float = 1.0, log: str = "Application", **changes: t.Any) -> EventRecord:
+    """Return a record of an event log, written so many minutes before L(NOW)."""
+    made: dict[str, t.Any] = {
+        "log": log,
+        "record_number": int(10000 - minutes_ago),
+        "event_id": event_id,
+        "source": "Microsoft-Windows-Security-SPP",
+        "generated": NOW - datetime.timedelta(minutes=minutes_ago),
+        "strings": tuple(strings),
+        "computer": "srv01.corp.example",
+    }
+    return EventRecord(**{**made, **changes})
 
 
 def os_row(**changes: t.Any) -> dict[str, t.Any]:
