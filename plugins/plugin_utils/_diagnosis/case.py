@@ -223,11 +223,16 @@ class Case:
             if key[0] and key not in found:
                 found[key] = Target(str(name), key[1], source, self.host_named(name))
 
-        configured = service.kms_machine_configured or next(
-            (p.kms_machine_configured for p in client.kms_clients if p.kms_machine_configured), None
-        )
-        if configured is not None and configured.name:
-            add(configured.name, configured.port, "configured")
+        own = [p.kms_machine_configured for p in client.kms_clients]
+        for configured in (service.kms_machine_configured, *own):
+            if configured is not None:
+                add(configured.name, configured.port, "configured")
+        # Windows and Office may be set each on its own (ospp.vbs /sethst); who has no setting goes on to discovery. That of Windows is in C(service) on
+        # whatever level it was made.
+        if found and all(
+            setting is not None and setting.name or (p.application in ("windows", None) and service.kms_machine_configured is not None)
+            for p, setting in zip(client.kms_clients, own, strict=True)
+        ):
             return tuple(found.values())
         for cached in (service.kms_machine_discovered, *(p.kms_machine_discovered for p in client.kms_clients)):
             if cached is not None:

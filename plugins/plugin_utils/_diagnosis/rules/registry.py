@@ -17,7 +17,7 @@ from ..finding import Judgement
 class MachineRule(t.Protocol):
     """Judges one machine, host or client, with what the case knows of its surroundings (a pair is a client and the hosts that C(case.targets) gives)."""
 
-    def __call__(self, machine: MachineEvidence, case: Case) -> t.Iterable[Judgement]: ...  # noqa: D102
+    def __call__(self, machine: MachineEvidence, case: Case, /) -> t.Iterable[Judgement]: ...  # noqa: D102
 
 
 class CaseRule(t.Protocol):
