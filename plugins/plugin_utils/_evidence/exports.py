@@ -1,0 +1,296 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exported event logs and pasted events, in whatever form people have them, as decoded records.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+
+    XML    wevtutil qe /f:xml, ToXml(), Event Viewer       export_xml.py
+    CSV    Event Viewer, Export-Csv                         export_table.py
+    text   Event Viewer's copies, wevtutil /f:text, fl      export_text.py
+    JSON   ConvertTo-Json, event_info, facts files          here
+    .evtx  the log itself, by the library evtx              here
+
+The form is told by the content, never by the name of the file. Everything is read as it comes: a log of 200 000 records takes the memory of a few.
+A record that can't be read is a record as well, with event id 0 and a sentence that says where it is.
+"""
+
+from __future__ import annotations
+
+import codecs
+import collections.abc
+import importlib
+import io
+import itertools
+import json
+import os
+import pathlib
+import re
+import typing as t
+
+from .._keys import mask_keys
+from .event import KmsEvent, read_event
+from .export_record import Dates, ExportError, of_properties, property_names, unreadable
+from .export_table import looks_like_table, read_table
+from .export_text import read_text
+from .export_xml import XML_BEGIN, read_record, read_xml
+from .plain import EvidenceError
+
+__all__ = ["ExportError", "read_data", "read_export"]
+
+Source = str | bytes | os.PathLike[str]
+
+_CHUNK = 64 * 1024
+"""Characters that are read at once, and bytes by which a form is told."""
+
+_LONGEST_VALUE = 256 * 1024 * 1024
+"""Characters of one JSON value: a facts line of a host with all that fits its log."""
+
+_DAMAGED = 1000
+"""Records of a damaged .evtx file one after the other that can't be read, after which no more are tried."""
+
+_AS_XML = "on Windows: wevtutil qe FILE.evtx /lf:true /f:xml > FILE.xml"
+
+
+def read_export(source: Source, name: str | None = None) -> t.Iterator[KmsEvent]:
+    """Return the licensing events of an export or a paste, one after the other, in its order.
+
+    source: a path (os.PathLike), the content (bytes) or a text (str); a str is never taken for the name of a file.
+    name:   how errors call it; the file's name by default.
+
+    Records that another program wrote are left out. Raises ExportError: at once for what can't be opened or is of no form that is known, and while
+    reading where a file turns out to be none.
+    """
+    if isinstance(source, os.PathLike):
+        path = pathlib.Path(source)
+        name = mask_keys(name or path.name)
+        try:
+            with path.open("rb") as file:
+                begin = file.read(_CHUNK)
+        except OSError as error:
+            raise ExportError(f"{name} can't be opened: {error.strerror or error}") from None
+        return _read_bytes(begin, lambda: path.open("rb"), name)
+    name = mask_keys(name or "the text")
+    if isinstance(source, str):
+        return _read_chars(source[:_CHUNK], lambda: io.StringIO(source, newline=""), name)
+    content = bytes(source)
+    return _read_bytes(content[:_CHUNK], lambda: io.BytesIO(content), name)
+
+
+def _read_bytes(begin: bytes, opened: t.Callable[[], t.BinaryIO], name: str) -> t.Iterator[KmsEvent]:
+    if begin.startswith(b"ElfFile\0"):
+        return _read_evtx(opened, _evtx_library(name), name)
+    if begin[4:8] == b"LfLe":
+        raise ExportError(f"{name} is an event log of Windows 2003 or older, which has no KMS events of a form that is known")
+    if begin.startswith((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf")):
+        raise ExportError(f"{name} is packed; unpack it and read the files in it")
+    encoding = _encoding(begin)
+    chars = codecs.getincrementaldecoder(encoding)("replace").decode(begin)
+    return _read_chars(chars, lambda: io.TextIOWrapper(opened(), encoding, "replace", newline=""), name)
+
+
+def _encoding(begin: bytes) -> str:
+    """Return the encoding of a text: what PowerShell's > and Event Viewer write is UTF-16, at times without a mark."""
+    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if begin.startswith(mark):
+            return encoding
+    head = begin[:200]
+    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
+        if len(zeros) >= 2 and zeros.count(0) * 4 >= len(zeros) * 3 and head.count(0) == zeros.count(0):
+            return encoding
+    # A code page of Windows is read as it is: everything that counts is ASCII.
+    return "utf-8"
+
+
+def _read_chars(begin: str, opened: t.Callable[[], t.TextIO], name: str) -> t.Iterator[KmsEvent]:
+    """Tell the form of a text by its beginning, and return its records."""
+    head = begin.lstrip("\ufeff").lstrip()
+    if not head.strip("\0 \t\r\n"):
+        raise ExportError(f"{name} is empty")
+    if head.startswith(("# CLIXML", "#< CLIXML", "<Objs")):
+        raise ExportError(
+            f"{name} was written by Export-Clixml, which loses the data of events; use ForEach-Object ToXml, or wevtutil qe /f:xml"
+        )
+    if re.match(r"<(?:!doctype\s+)?html\b", head, re.IGNORECASE):
+        raise ExportError(f"{name} is a web page, not an export of an event log")
+    if head.startswith("<") and not _only_placeholder(head):
+        return _with_any(opened, lambda file: read_xml(_chunks(file), name), name, "no element Event", may_be_empty="<Events" in head)
+    if re.match(r"[\[{]\s*[\[{\"\]}]", head):
+        return _with_any(opened, lambda file: _read_json(file, name), name, "no record of an event", may_be_empty=True)
+    lines = head.splitlines(keepends=True)
+    if looks_like_table(lines if len(begin) < _CHUNK else lines[:-1]):
+        return _with_any(opened, lambda file: read_table(_lines(file), name), name, "no row of an event", may_be_empty=True)
+    begun = XML_BEGIN.search(head)
+    if begun is not None and re.fullmatch(r"(?:Record [0-9]+\s*|<\?xml[^>]*\?>\s*)*", head[: begun.start()]):
+        return _with_any(opened, lambda file: read_xml(_chunks(file), name), name, "no element Event")
+    return _with_any(opened, lambda file: read_text(_lines(file), name), name, "nothing that is known as a licensing event")
+
+
+def _only_placeholder(head: str) -> bool:
+    """Tell whether a text begins with a placeholder, e.g. <KMS host>, and not with an element."""
+    return re.match(r"<(?:[?!/]|[A-Za-z_][\w.-]*[\s:/>])", head) is None or re.match(r"<[^<>]*>:[0-9]", head) is not None
+
+
+def _with_any(
+    opened: t.Callable[[], t.TextIO],
+    read: t.Callable[[t.TextIO], t.Iterator[KmsEvent]],
+    name: str,
+    missing: str,
+    *,
+    may_be_empty: bool = False,
+) -> t.Iterator[KmsEvent]:
+    """Return the records, and raise when there is none at all in what may not be empty."""
+    found = False
+    try:
+        with opened() as file:
+            for event in read(file):
+                found = True
+                yield event
+    except OSError as error:
+        raise ExportError(f"{name} can't be read to its end: {error.strerror or error}") from None
+    if not found and not may_be_empty:
+        raise ExportError(f"{name} has {missing} in it. Export the log as XML ({_AS_XML}) or copy the event's details as text")
+
+
+def _chunks(file: t.TextIO) -> t.Iterator[str]:
+    return iter(lambda: file.read(_CHUNK), "")
+
+
+def _lines(file: t.TextIO) -> t.Iterator[str]:
+    """Return the lines of a text; one that is longer than any record of an event is cut."""
+    return iter(lambda: file.readline(4 * _CHUNK), "")
+
+
+# JSON
+
+_BETWEEN = re.compile(r"[\s,\[\]\ufeff\x1e]*")
+
+
+def read_data(data: t.Any, name: str = "the data") -> t.Iterator[KmsEvent]:
+    """Return the records of plain data: events of event_info or of a facts file, records of Get-WinEvent, lists of them, whatever holds them.
+
+    Raises ExportError for data that is neither a mapping nor a list.
+    """
+    if not isinstance(data, collections.abc.Mapping) and (isinstance(data, (str, bytes)) or not isinstance(data, collections.abc.Sequence)):
+        raise ExportError(f"{name} is {type(data).__name__}, not a record of an event or a list of records")
+    yield from _read_value(data, Dates(), name)
+
+
+def _read_value(value: t.Any, dates: Dates, where: str) -> t.Iterator[KmsEvent]:
+    if isinstance(value, collections.abc.Mapping):
+        if "event_id" in value and "strings" in value:
+            try:
+                yield read_event(value, where)
+            except EvidenceError as error:
+                yield unreadable(str(value.get("strings")), where, str(error))
+            return
+        names = property_names(value)
+        if "id" in names and names.keys() & {"message", "strings"}:
+            event = of_properties(value, names, dates, where)
+            if event is not None:
+                yield event
+            return
+        for key in ("events", "records", "results", "value"):
+            if isinstance(value.get(key), (collections.abc.Mapping, list, tuple)):
+                yield from _read_value(value[key], dates, f"{where}: {key}")
+    elif isinstance(value, str):
+        yield unreadable(value, where, "it is a text where a record was due")
+    elif isinstance(value, collections.abc.Sequence):
+        for index, item in enumerate(value):
+            yield from _read_value(item, dates, f"{where}[{index}]")
+    else:
+        yield unreadable(repr(value), where, "it is no record of an event")
+
+
+def _read_json(file: t.TextIO, name: str) -> t.Iterator[KmsEvent]:
+    """Return the records of a JSON list, of JSON lines, or of values one behind the other; a value at a time."""
+    dates = Dates()
+    for number, value in enumerate(_values(file), 1):
+        where = f"value {number} of {name}"
+        if isinstance(value, _BadValue):
+            yield unreadable(value.text, where, f"it is no JSON: {value.problem}")
+            continue
+        try:
+            yield from _read_value(value, dates, where)
+        except RecursionError:
+            yield unreadable("", where, "it is nested too deeply")
+
+
+class _BadValue(t.NamedTuple):
+    text: str
+    problem: str
+
+
+def _values(file: t.TextIO) -> t.Iterator[t.Any]:
+    decoder = json.JSONDecoder()
+    buffer, at, ended = "", 0, False
+    while True:
+        at = t.cast("re.Match[str]", _BETWEEN.match(buffer, at)).end()
+        problem = ""
+        if at < len(buffer):
+            try:
+                value, end = decoder.raw_decode(buffer, at)
+                # A number at the end of what was read may have more digits.
+                if ended or end < len(buffer):
+                    yield value
+                    at = end
+                    continue
+            except json.JSONDecodeError as error:
+                cut = error.pos >= len(buffer) - 8 or error.msg.startswith(("Unterminated", "Invalid \\"))
+                problem = error.msg if ended or not cut or len(buffer) - at > _LONGEST_VALUE else ""
+            except (ValueError, RecursionError):
+                problem = "a number or a nesting beyond measure"
+        elif ended:
+            return
+        if problem:
+            yield _BadValue(buffer[at : at + 200], problem)
+            # What is behind the next line break may be a record again.
+            newline = buffer.find("\n", at)
+            while newline < 0 and not ended:
+                buffer, at = file.read(_CHUNK), 0
+                ended, newline = not buffer, buffer.find("\n")
+            buffer, at = (buffer[newline + 1 :], 0) if newline >= 0 else ("", 0)
+            continue
+        # As much again as there is, so that a long value is not parsed in vain too often.
+        more = file.read(max(_CHUNK, len(buffer) - at))
+        ended = not more
+        buffer, at = buffer[at:] + more, 0
+
+
+# .evtx
+
+
+def _evtx_library(name: str) -> t.Any:
+    """Return the library, which is asked for when it is needed only. Raises ExportError."""
+    try:
+        return importlib.import_module("evtx")
+    except ImportError:
+        raise ExportError(
+            f"{name} is an .evtx file, for which the Python package evtx is needed on the controller: pip install evtx. Or export it as XML, {_AS_XML}"
+        ) from None
+
+
+def _read_evtx(opened: t.Callable[[], t.BinaryIO], library: t.Any, name: str) -> t.Iterator[KmsEvent]:
+    with opened() as file:
+        try:
+            # One thread keeps the order of the records.
+            records = iter(library.PyEvtxParser(file, number_of_threads=1).records())
+        except (RuntimeError, ValueError, OSError) as error:
+            raise ExportError(
+                f"{name} can't be read as an .evtx file: {mask_keys(str(error))[:200]}. Export it again: wevtutil epl"
+            ) from None
+        damaged = 0
+        for number in itertools.count(1):
+            where = f"record {number} of {name}"
+            try:
+                record = next(records, None)
+            except (RuntimeError, ValueError, OSError) as error:
+                damaged += 1
+                yield unreadable("", where, str(error)[:200])
+                if damaged >= _DAMAGED:
+                    return
+                continue
+            if record is None:
+                return
+            damaged = 0
+            yield from read_record(record["data"], where)
