@@ -1,0 +1,388 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what people have, results of modules, facts files, pasted text, exported logs, to the evidence of a diagnosis. Pure: files are read elsewhere.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+
+Whose is it? Results and facts have an inventory name, exported records the name of a computer, pasted text has neither. What has a name goes to the
+machine of that name. What has none goes, in this order: to the machine that its file is named after; to the one machine with the same CMID; to the one
+machine of its role, host or client, that lacks it. What is left is called "the client" or "the host", and by the names of their files where there are
+several. Everything that was concluded rather than read is told as a sentence.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import datetime
+import typing as t
+
+from .._evidence.event import (
+    KMS_LOG,
+    PUBLISH_FAILED,
+    PUBLISHED,
+    REQUEST_SENT,
+    REQUEST_SERVED,
+    RESPONSE_PROCESSED,
+    Events,
+    KmsEvent,
+    LogState,
+)
+from .._evidence.facts import Facts, ProblemFacts
+from .._evidence.plain import EvidenceError
+from .._evidence.view import EndpointView
+from .._keys import mask_result
+from .case import DomainEvidence, MachineEvidence, read_domain, read_machine, read_probe, same_name
+
+HOST, CLIENT, MACHINE = "host", "client", "machine"
+"""What a piece of evidence shows its machine to be; C(machine): it does not show it."""
+
+_HOST_EVENTS = frozenset({REQUEST_SERVED, PUBLISH_FAILED, PUBLISHED})
+_CLIENT_EVENTS = frozenset({REQUEST_SENT, RESPONSE_PROCESSED})
+
+_EMPTY = Facts()
+
+
+# --- results of modules ---
+
+
+def machine_rows(data: t.Any, where: str = "machines") -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    """Yield (place, mapping) of each machine in what a playbook has: a mapping, a list, a registered result of a loop. Raises EvidenceError."""
+    yield from _rows(data, where, lambda row: "results" not in row or "activation" in row or "machine" in row)
+
+
+def srv_rows(data: t.Any, where: str = "srv") -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    """Yield (place, mapping) of each domain: C(results) of srv_info, a whole registered result, or a list of them. Raises EvidenceError."""
+    yield from _rows(data, where, lambda row: "domain" in row)
+
+
+def probe_rows(data: t.Any, where: str = "probes") -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    """Yield (place, mapping) of each probe: C(endpoints) of endpoint_info, a whole registered result, or a list of them. Raises EvidenceError."""
+    yield from _rows(data, where, lambda row: "outcome" in row and "host" in row, inner=("results", "endpoints"))
+
+
+def _rows(
+    data: t.Any, where: str, is_row: t.Callable[[t.Mapping[str, t.Any]], bool], inner: tuple[str, ...] = ("results",)
+) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    if data is None:
+        return
+    if isinstance(data, dict):
+        name = next((key for key in inner if isinstance(data.get(key), list)), None)
+        if is_row(data) or name is None:
+            yield where, data
+        else:
+            yield from _rows(data[name], f"{where}: {name}", is_row, inner)
+    elif isinstance(data, (list, tuple)):
+        for index, item in enumerate(data):
+            yield from _rows(item, f"{where}[{index}]", is_row, inner)
+    else:
+        raise EvidenceError(f"{where} is neither a mapping nor a list but {type(data).__name__}")
+
+
+def read_machines(data: t.Any, where: str = "machines") -> list[MachineEvidence]:
+    """Return the machines in what a playbook has. Of one machine what comes later counts, part by part.
+
+    A failed or unreachable result becomes a machine of which nothing is known but what stopped the reading. Raises EvidenceError.
+    """
+    found: dict[str, MachineEvidence] = {}
+    for place, row in machine_rows(data, where):
+        machine = read_machine_row(row, place)
+        found[machine.name] = newer(found[machine.name], machine) if machine.name in found else machine
+    return list(found.values())
+
+
+def read_machine_row(row: dict[str, t.Any], place: str) -> MachineEvidence:
+    """Return one machine. Raises EvidenceError, without a product key that the row may hold."""
+    if (row.get("failed") or row.get("unreachable")) and "activation" not in row:
+        return _not_read(row, place)
+    try:
+        return read_machine(row, place)
+    except EvidenceError:
+        # Said again of the masked row: the error quotes what it found, and a key that was cut would not be known for one.
+        read_machine(mask_result(row), place)
+        raise
+
+
+def _not_read(row: dict[str, t.Any], place: str) -> MachineEvidence:
+    name = row.get("inventory_hostname")
+    if not isinstance(name, str):
+        raise EvidenceError(f"{place} is a failed result that does not say of which machine: it has no inventory_hostname")
+    word = "could not be reached" if row.get("unreachable") else "could not be read"
+    problem = f"{name} {word}: {row.get('msg') or 'no reason was given'}"
+    facts = Facts(problems=(problem,), problem_details=(ProblemFacts(doing=f"reading {name}", detail=str(row.get("msg") or "")),))
+    return MachineEvidence(name, facts)
+
+
+def read_srv(data: t.Any, where: str = "srv") -> list[DomainEvidence]:
+    """Return the SRV records by domain, of each domain the last. Raises EvidenceError."""
+    found = {same_name(domain.domain): domain for domain in (read_domain(row, place) for place, row in srv_rows(data, where))}
+    return list(found.values())
+
+
+def read_probes(data: t.Any, where: str = "probes") -> list[EndpointView]:
+    """Return the TCP connections that were tried. Raises EvidenceError."""
+    return [read_probe(row, place) for place, row in probe_rows(data, where)]
+
+
+def newer(old: MachineEvidence, new: MachineEvidence) -> MachineEvidence:
+    """Return a machine made of two readings: of facts and of discovery the new ones where there are some, of events all."""
+    return MachineEvidence(
+        old.name,
+        old.facts if new.facts == _EMPTY else new.facts,
+        joined(old.events, new.events),
+        new.discovery or old.discovery,
+    )
+
+
+def joined(old: Events | None, new: Events | None) -> Events | None:
+    """Return what both readings have of a machine's logs, each record once, the newest first; of a log's state the new one counts."""
+    if old is None or new is None:
+        return new or old
+    records: dict[t.Hashable, KmsEvent] = {}
+    for event in (*new.records, *old.records):
+        identity = (event.log, event.record_number, event.event_id, event.time) if event.record_number is not None else _content(event)
+        records.setdefault(identity, event)
+    states = {state.log.casefold(): state for state in (*old.logs, *new.logs)}
+    begins = [events.since for events in (old, new) if events.since is not None]
+    return Events(
+        collected_at=new.collected_at or old.collected_at,
+        since=min(begins) if len(begins) == 2 else None,
+        logs=tuple(states.values()),
+        records=tuple(sorted(records.values(), key=lambda e: e.time or _LONG_AGO, reverse=True)),
+        problems=tuple(dict.fromkeys((*old.problems, *new.problems))),
+    )
+
+
+_LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
+
+
+def _content(event: KmsEvent) -> t.Hashable:
+    return (event.event_id, event.time, event.computer, event.strings, tuple(sorted((k, str(v)) for k, v in event.fields.items())))
+
+
+# --- what has no inventory name ---
+
+
+@dataclasses.dataclass(frozen=True)
+class Piece:
+    """Evidence of one machine that does not say which.
+
+    origin:  where it comes from: a file's path, or words; C(stem) is the file's name without ending, "" where there is no file.
+    machine: the machine, where the user says so.
+    facts:   of a pasted text.
+    events:  of an exported log; may be of several computers.
+    """
+
+    origin: str
+    stem: str = ""
+    machine: str | None = None
+    facts: Facts | None = None
+    events: Events | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """As much of a machine as telling whose a piece is needs."""
+
+    name: str
+    names: frozenset[str]
+    role: str
+    cmids: frozenset[str]
+    has_facts: bool
+    has_events: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Attribution:
+    """Machines that pieces belong to, by name, with nothing but the pieces in them; and what was concluded, one sentence each."""
+
+    machines: tuple[MachineEvidence, ...]
+    assumptions: tuple[str, ...]
+
+
+def known(machine: MachineEvidence) -> Known:
+    """Return what matters of a machine when pieces look for theirs."""
+    records = () if machine.events is None else machine.events.records
+    return Known(
+        machine.name,
+        machine.names | {same_name(event.computer) for event in records if event.computer},
+        _role(machine),
+        _cmids(machine.facts, records),
+        machine.facts != _EMPTY,
+        machine.events is not None,
+    )
+
+
+def attribute(pieces: t.Iterable[Piece], machines: t.Iterable[Known]) -> Attribution:
+    """Return whose the pieces are; see the top of this file for the order in which that is told."""
+    work = _Attributing(machines)
+    apart = [part for piece in pieces for part in _by_computer(piece)]
+    for piece in apart:
+        if piece.machine is not None:
+            work.named(piece, piece.machine)
+    nameless = [piece for piece in apart if piece.machine is None]
+    nameless = [piece for piece in nameless if not work.by_file_name(piece)]
+    nameless = [piece for piece in nameless if not work.by_cmid(piece)]
+    # Kind by kind: the one pasted text of a client meets the one client that has events only, before what is left gets names of its own.
+    groups: dict[tuple[str, bool], list[Piece]] = collections.defaultdict(list)
+    for piece in nameless:
+        groups[_role_of(piece), piece.facts is not None].append(piece)
+    for (role, is_facts), group in groups.items():
+        work.by_role(role, group, is_facts=is_facts)
+    work.link_the_host()
+    return Attribution(tuple(work.found.values()), tuple(work.assumptions))
+
+
+class _Attributing:
+    """The machines as they are known so far, and what pieces have made of them."""
+
+    def __init__(self, machines: t.Iterable[Known]) -> None:
+        self.found: dict[str, MachineEvidence] = {}
+        self.assumptions: list[str] = []
+        self._known: dict[str, Known] = {}
+        self._by_name: dict[str, set[str]] = collections.defaultdict(set)
+        for machine in machines:
+            self._add(machine)
+
+    def named(self, piece: Piece, name: str) -> None:
+        """Give a piece to the machine that others call so; to a new one of that name where there is none."""
+        owner = self._owner(name)
+        self._give(piece, owner or name)
+
+    def by_file_name(self, piece: Piece) -> bool:
+        """Give a piece to the machine that its file is named after."""
+        owner = self._owner(piece.stem) if piece.stem else None
+        if owner is not None:
+            self._give(piece, owner)
+            self.assumptions.append(f"{piece.origin} is taken to be of {owner}, after which the file is named.")
+        return owner is not None
+
+    def by_cmid(self, piece: Piece) -> bool:
+        """Give a piece to the one machine with its CMID."""
+        cmids = _cmids(piece.facts or _EMPTY, piece.events.records if piece.events else ())
+        owners = {machine.name for machine in self._known.values() if machine.cmids & cmids} if len(cmids) == 1 else set()
+        if len(owners) != 1:
+            return False
+        (owner,) = owners
+        self._give(piece, owner)
+        self.assumptions.append(f"{piece.origin} is taken to be of {owner}, which has the same client machine id (CMID).")
+        return True
+
+    def by_role(self, role: str, group: t.Sequence[Piece], *, is_facts: bool) -> None:
+        """Give the one piece of its kind to the one machine that lacks it; give the others names."""
+        lacking = [m for m in self._known.values() if m.role == role and not (m.has_facts if is_facts else m.has_events)]
+        if role != MACHINE and len(group) == 1 and len(lacking) == 1:
+            self._give(group[0], lacking[0].name)
+            self.assumptions.append(f"{group[0].origin} is taken to be of {lacking[0].name}, the only KMS {role} that it can be of.")
+            return
+        for number, piece in enumerate(group, start=1):
+            name = f"the {role}" if len(group) == 1 else piece.stem or f"{role} {number}"
+            self._give(piece, name if name not in self._known else f"{name} ({piece.origin})")
+
+    def link_the_host(self) -> None:
+        """Take the one host without a name for the one KMS host that the clients of the pieces ask."""
+        nameless = [m for m in self.found.values() if _role(m) == HOST and m.facts.machine.fqdn is None and m.name == "the host"]
+        asked = {same_name(name): name for machine in self.found.values() if machine.name != "the host" for name in _asked(machine)}
+        if len(nameless) != 1 or len(asked) != 1:
+            return
+        ((_same, name),) = asked.items()
+        if self._owner(name) is not None:
+            return
+        host = nameless[0]
+        machine = dataclasses.replace(host.facts.machine, fqdn=name)
+        self.found[host.name] = dataclasses.replace(host, facts=dataclasses.replace(host.facts, machine=machine))
+        self.assumptions.append(f"The host is taken to be {name}, the only one that the client asks.")
+
+    def _owner(self, name: str) -> str | None:
+        wanted = same_name(name)
+        owners = self._by_name.get(wanted)
+        if owners is None and wanted and not wanted[0].isdigit():
+            short = self._by_name.get(wanted.split(".", 1)[0], set())
+            # pc01.a.example is not pc01.b.example: a first label counts where one of both names is nothing else.
+            owners = {o for o in short if "." not in wanted or not any("." in n for n in self._known[o].names)}
+        return next(iter(owners)) if owners is not None and len(owners) == 1 else None
+
+    def _give(self, piece: Piece, name: str) -> None:
+        before = self._known.get(name)
+        if piece.facts is not None and before is not None and before.has_facts:
+            self.assumptions.append(f"{name} has facts already: they count, and {piece.origin} does not.")
+            return
+        facts = piece.facts or _EMPTY
+        part = MachineEvidence(name, facts, piece.events)
+        self.found[name] = newer(self.found[name], part) if name in self.found else part
+        now = known(self.found[name])
+        self._add(
+            now
+            if before is None
+            else Known(
+                name,
+                before.names | now.names,
+                now.role if before.role == MACHINE else before.role,
+                before.cmids | now.cmids,
+                before.has_facts or now.has_facts,
+                before.has_events or now.has_events,
+            )
+        )
+
+    def _add(self, machine: Known) -> None:
+        self._known[machine.name] = machine
+        for name in machine.names:
+            self._by_name[name].add(machine.name)
+            self._by_name[name.split(".", 1)[0]].add(machine.name)
+
+
+def _by_computer(piece: Piece) -> list[Piece]:
+    """Return a piece in parts, one for each computer that its records name; what the user says of it counts more."""
+    if piece.events is None or piece.machine is not None:
+        return [piece]
+    groups: dict[str, list[KmsEvent]] = collections.defaultdict(list)
+    names: dict[str, str] = {}
+    for event in piece.events.records:
+        key = same_name(event.computer)
+        groups[key].append(event)
+        names.setdefault(key, event.computer or "")
+    if len(groups) < 2:
+        name = next(iter(names.values()), "")
+        return [dataclasses.replace(piece, machine=name or None, events=with_logs(piece.events))]
+    return [
+        dataclasses.replace(
+            piece, machine=names[key] or None, events=with_logs(dataclasses.replace(piece.events, records=tuple(records), logs=()))
+        )
+        for key, records in groups.items()
+    ]
+
+
+def with_logs(events: Events) -> Events:
+    """Return exported records with the logs that they are of: whether an export is complete is not known, but that there is one is."""
+    told = {state.log.casefold() for state in events.logs}
+    names = dict.fromkeys(event.log or (KMS_LOG if event.event_id == REQUEST_SERVED else "Application") for event in events.records)
+    return dataclasses.replace(events, logs=(*events.logs, *(LogState(name) for name in names if name.casefold() not in told)))
+
+
+def _role(machine: MachineEvidence) -> str:
+    ids = {event.event_id for event in machine.events.records} if machine.events else set()
+    if machine.is_kms_host or ids & _HOST_EVENTS:
+        return HOST
+    return CLIENT if machine.facts.products or ids & _CLIENT_EVENTS else MACHINE
+
+
+def _role_of(piece: Piece) -> str:
+    return _role(MachineEvidence("", piece.facts or _EMPTY, piece.events))
+
+
+def _cmids(facts: Facts, records: t.Iterable[KmsEvent]) -> frozenset[str]:
+    """Return the CMIDs that are a machine's own: its service's, and those of the requests that it sent. 12290 has those of others."""
+    found = {facts.service.cmid, *(event.fields.get("cmid") for event in records if event.event_id == REQUEST_SENT)}
+    return frozenset(cmid.casefold().strip("{}") for cmid in found if isinstance(cmid, str))
+
+
+def _asked(machine: MachineEvidence) -> t.Iterator[str]:
+    service = machine.facts.service
+    hosts = [service.kms_machine_configured, service.kms_machine_discovered]
+    for product in machine.facts.products:
+        hosts += [product.kms_machine_configured, product.kms_machine_discovered]
+    yield from (host.name for host in hosts if host is not None and host.name)
+    for event in machine.events.records if machine.events else ():
+        if event.event_id == REQUEST_SENT and isinstance(event.fields.get("host"), str):
+            yield event.fields["host"]

@@ -1,0 +1,158 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Evidence in files of the controller: facts files as a stream, and pasted text.
+
+FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+
+An error names the file, the line, what was found there and the next step: evidence that can't be read is never left out in silence.
+"""
+
+from __future__ import annotations
+
+import codecs
+import dataclasses
+import json
+import pathlib
+import typing as t
+
+from .._keys import mask_keys
+from .plain import EvidenceError
+
+MAX_TEXT_BYTES = 16 * 1024 * 1024
+"""Size of a pasted text. A long /dlv all has a megabyte; what is larger is not what somebody pasted."""
+
+NEXT_FACTS = "Next: give a file that activation_info wrote with facts_path, one JSON object a line"
+
+_SHOWN = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One machine's line of a facts file. C(where) names file and line, for errors."""
+
+    where: str
+    data: dict[str, t.Any]
+
+    @property
+    def name(self) -> str:
+        """The machine's inventory name."""
+        return t.cast(str, self.data["inventory_hostname"])
+
+
+class FactsFiles:
+    """Facts files read as one, as often as needed, a line at a time. Of one machine the last line counts, that of the last file.
+
+    The first reading looks at every line, and remembers of each machine its name and where its last line begins; so memory grows with the number of
+    machines and not with their facts. Raises EvidenceError for what is no facts file.
+    """
+
+    def __init__(self, paths: t.Iterable[pathlib.Path], *, each: t.Callable[[Row], None] | None = None) -> None:
+        """Look at every line. C(each) is called with those that count, and costs a second reading."""
+        self._paths = tuple(paths)
+        last: dict[str, tuple[int, int]] = {}
+        for index, path in enumerate(self._paths):
+            for offset, row in self._lines(path, None):
+                last[row.name] = (index, offset)
+        self._wanted: tuple[set[int], ...] = tuple(set() for _path in self._paths)
+        for index, offset in last.values():
+            self._wanted[index].add(offset)
+        self.names = frozenset(last)
+        if each is not None:
+            for row in self:
+                each(row)
+
+    def __iter__(self) -> t.Iterator[Row]:
+        """Give each machine's last line, in the order of the files."""
+        for path, wanted in zip(self._paths, self._wanted, strict=True):
+            for _offset, row in self._lines(path, wanted):
+                yield row
+
+    @staticmethod
+    def _lines(path: pathlib.Path, wanted: set[int] | None) -> t.Iterator[tuple[int, Row]]:
+        try:
+            with path.open("rb") as file:
+                offset = 0
+                for number, line in enumerate(file, start=1):
+                    begin, offset = offset, offset + len(line)
+                    if line.strip() and (wanted is None or begin in wanted):
+                        yield begin, _row(line, f"line {number} of {path}")
+        except OSError as error:
+            raise EvidenceError(f"the facts file {path} can't be read: {error.strerror or error}. {NEXT_FACTS}") from None
+
+
+def _row(line: bytes, where: str) -> Row:
+    try:
+        data = json.loads(line.decode("utf-8-sig"))
+    except ValueError as error:
+        reason = "no UTF-8" if isinstance(error, UnicodeDecodeError) else "no JSON"
+        raise EvidenceError(f"{where} is {reason}; it begins with {_shown(line)}. {NEXT_FACTS}") from None
+    if not isinstance(data, dict):
+        raise EvidenceError(f"{where} holds no JSON object but {_shown(line)}. {NEXT_FACTS}")
+    if not isinstance(data.get("inventory_hostname"), str) or not data["inventory_hostname"]:
+        raise EvidenceError(f"{where} does not say of which machine it is: it has no inventory_hostname. {NEXT_FACTS}")
+    return Row(where, data)
+
+
+def _shown(line: bytes) -> str:
+    # Masked before it is cut: half a key would not be known for one.
+    text = mask_keys(line[:4096].decode("utf-8", errors="replace").strip())
+    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+    """A text that somebody pasted or saved. C(origin) is the file's name, or which of the texts it is."""
+
+    origin: str
+    text: str
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folder and ending."""
+        return pathlib.PurePath(self.origin).stem
+
+
+def read_text(value: str, which: str = "pasted text") -> Text:
+    """Return a text that is given itself or by the path of its file; a value of one line is taken for a path when there is such a file.
+
+    A file may be UTF-8 or, as Windows' redirections and Notepad save it, UTF-16 with a byte order mark; other bytes are read as Windows-1252. Raises
+    EvidenceError for a path that leads to no readable file: one line that ends like a file's name, or has no blank in it.
+    """
+    if "\n" in value or "\r" in value:
+        return Text(which, value)
+    path = pathlib.Path(value).expanduser()
+    try:
+        is_file = path.is_file()
+    except (OSError, ValueError):
+        is_file = False  # too long for a path, or with characters that none has
+    if is_file:
+        return Text(str(path), decode(_bytes_of(path)))
+    if not value.strip() or " " not in value.strip() or path.suffix.lower() in (".txt", ".log", ".out"):
+        raise EvidenceError(
+            f"{which}: there is no file {mask_keys(value)!r}. Next: give the path of a file on the controller, or the output of slmgr itself, lines and all"
+        )
+    return Text(which, value)
+
+
+def decode(data: bytes) -> str:
+    """Return the text that bytes of a file hold: by their byte order mark, else UTF-8, else Windows-1252."""
+    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
+        if data.startswith(mark):
+            return data.decode(encoding, errors="replace")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")
+
+
+def _bytes_of(path: pathlib.Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > MAX_TEXT_BYTES:
+            raise EvidenceError(
+                f"{path} has {size} bytes, too many for a pasted text ({MAX_TEXT_BYTES} at most). Next: event logs go to event_exports, facts to facts_paths"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise EvidenceError(f"{path} can't be read: {error.strerror or error}. Next: give a file that you may read") from None
