@@ -181,7 +181,8 @@ def _no_srv(pair: _Pair) -> t.Iterator[Judgement]:
                 ),
                 failed,
             )
-        elif not client.discovery.problems:
+        # Who has no full name has no domain; else its suffixes could not be read.
+        elif not client.facts.machine.fqdn:
             yield _no_srv_finding(
                 pair,
                 f"{client.name} finds no SRV record: it has no DNS domain in which to look for one, and no KMS host is set on it.",
