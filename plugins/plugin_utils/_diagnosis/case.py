@@ -301,7 +301,8 @@ def read_domain(data: t.Any, where: str = "srv") -> DomainEvidence:
             name=data.get("name") or f"_vlmcs._tcp.{data['domain']}",
             status=data["resolver"]["status"],
             records=_records(data["records"]),
-            addresses={row["target"]: tuple(row.get("addresses") or ()) for row in data["records"]},
+            # Without a list nobody looked; an empty one says that the target has none.
+            addresses={row["target"]: tuple(row["addresses"]) for row in data["records"] if row.get("addresses") is not None},
             authoritative=tuple(
                 (f"{row['server']} ({row['address']})" if row.get("address") else row["server"], row["status"], _records(row["records"]))
                 for row in data["authoritative"]

@@ -8,6 +8,489 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import datetime
+import re
+import typing as t
+
+from ..._catalogue.host_keys import CLIENT, SERVER, HostKey, Place, host_key_of
+from ..._evidence.event import APPLICATION_LOG, KMS_LOG, PUBLISH_FAILED, PUBLISHED, REQUEST_SERVED, KmsEvent, LogState
+from ..._evidence.facts import FirewallRuleFacts, ProductFacts
+from ..._evidence.view import CONNECTED, SrvRecord
+from ..._licensing.model import DEFAULT_PORT, LICENSED
+from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
+from ..finding import Finding, Judgement, Proof, Severity, Unjudged
+from ._hosts import (
+    at,
+    domains_of_host,
+    explained,
+    full_name,
+    host_products,
+    is_known,
+    label_of,
+    listed,
+    other_probes,
+    port_of,
+    probe_proof,
+    reached,
+)
 from .registry import MachineRule
 
-MACHINE_RULES: tuple[MachineRule, ...] = ()
+COUNT_WINDOW = datetime.timedelta(days=30)
+"""A client that did not ask for this long is no longer counted (Microsoft: windows-itpro-docs, activate-windows-clients)."""
+
+OWNED_BY_ANOTHER = 0x80072338
+"""The update was refused, because another host made the record and owns it (Microsoft: SupportArticles-docs, event-12293)."""
+
+ANSWERING_STATES = ("running", "start pending", "continue pending")
+"""Win32_Service.State of a service that answers or is about to (Microsoft: Learn, Win32_Service)."""
+
+
+def service_too_old(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Compare the host's Windows with what Microsoft names for each of its keys.
+
+    A key that Windows has activated is accepted, whatever the table says; then it is a remark. Only "too old" is judged: a Windows newer than the table
+    was not known when it was written.
+    """
+    rule = "host_service_too_old_for_key"
+    for product in host_products(machine):
+        key = host_key_of(product.description, product.activation_id)
+        if key is None:
+            yield Unjudged(rule, machine.name, f"a host key that is known here; {label_of(product)} is none")
+            continue
+        system = machine.facts.machine
+        if system.build is None or system.product_type is None:
+            yield Unjudged(rule, machine.name, f"the build and kind of Windows of {machine.name}")
+            continue
+        kind = CLIENT if system.product_type == "workstation" else SERVER
+        place = key.place(kind, system.build)
+        if place is None:
+            yield from _wrong_place(machine, product, key, kind, system.build)
+        elif place.minimum_ubr is not None:
+            yield from _too_old(machine, product, key, place, place.minimum_ubr)
+
+
+def _wrong_place(machine: MachineEvidence, product: ProductFacts, key: HostKey, kind: str, build: int) -> t.Iterator[Judgement]:
+    oldest = key.oldest_build(kind)
+    if oldest is not None and build >= oldest:
+        return
+    named = f"is for builds from {oldest} on" if oldest is not None else f"is not for a {kind} Windows"
+    yield _too_old_finding(
+        machine, product, f"{machine.name} has Windows build {build}, and the host key {key.name} {named}", str(oldest or "another Windows")
+    )
+
+
+def _too_old(machine: MachineEvidence, product: ProductFacts, key: HostKey, place: Place, minimum: int) -> t.Iterator[Judgement]:
+    version = machine.facts.service.version
+    found = re.fullmatch(r"\d+\.\d+\.(\d+)\.(\d+)", (version or "").strip())
+    if found is None or int(found[1]) != machine.facts.machine.build:
+        yield Unjudged(
+            "host_service_too_old_for_key", machine.name, f"the version of the licensing service of {machine.name} with its revision"
+        )
+        return
+    if int(found[2]) < minimum:
+        wanted = f"10.0.{place.builds.first}.{minimum}"
+        yield _too_old_finding(
+            machine,
+            product,
+            f"The licensing service of {machine.name} is {version}, and the host key {key.name} needs {wanted} or later ({place.update} or a later "
+            "cumulative update)",
+            wanted,
+        )
+
+
+def _too_old_finding(machine: MachineEvidence, product: ProductFacts, sentence: str, wanted: str) -> Finding:
+    accepted = product.license_status == LICENSED
+    return Finding(
+        "host_service_too_old_for_key",
+        machine.name,
+        f"{sentence}. Windows has activated the key all the same, so it is a remark." if accepted else f"{sentence}.",
+        (
+            Proof(
+                f"service {machine.facts.service.version}, build {machine.facts.machine.build}",
+                machine.source("service.version, machine.build"),
+            ),
+            Proof(f"{product.description}, {product.license_status_word}", machine.source("products[].description")),
+        ),
+        {"host": full_name(machine), "version": wanted},
+        severity=Severity.INFO if accepted else None,
+    )
+
+
+def no_host_key(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Find a machine without a host key that SRV records, clients or its own log show to be taken for a host."""
+    rule = "host_has_no_host_key"
+    if machine.is_kms_host or case.host_named(machine.name) is not machine:
+        return
+    if not is_known(machine):
+        yield Unjudged(rule, machine.name, f"activation_info of {machine.name}")
+        return
+    proofs = [Proof("no product with a KMS host key", machine.source("host.is_kms_host"))]
+    records = [(domain, record) for domain in case.srv for record in domain.records if case.host_named(record.target) is machine]
+    served = [event for event in machine.records(REQUEST_SERVED) if event.time is None or case.now - event.time <= COUNT_WINDOW]
+    if records:
+        proofs += [Proof(f"{record.target}:{record.port} in {domain.name}", f"srv_info of {domain.domain}") for domain, record in records]
+        how = f"SRV records of {listed(dict.fromkeys(domain.domain for domain, _record in records))} lead to it"
+    elif served:
+        proofs.append(Proof(f"{served[0].fields.get('client')} asked it", event_source(served[0], machine.name)))
+        how = f"clients asked it{at(served[0].time)}"
+    elif machine.records(REQUEST_SERVED):
+        # It was a host once, and nothing shows that anybody is still sent there.
+        return
+    else:
+        # A case holds a machine without a host key only when some client is sent to it.
+        how = "clients are sent to it"
+    yield Finding(
+        rule,
+        machine.name,
+        f"{full_name(machine)} has no KMS host key, and {how}.",
+        tuple(proofs),
+        {"host": full_name(machine), "port": str(port_of(machine))},
+    )
+
+
+def not_licensed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look at the licence of each host key: a host that is not activated itself serves nobody."""
+    rule = "host_not_licensed"
+    products = host_products(machine)
+    if machine.is_kms_host and not products:
+        yield Unjudged(rule, machine.name, f"the products of {machine.name}")
+    for product in products:
+        if product.license_status is None:
+            yield Unjudged(rule, machine.name, f"the licence status of {label_of(product)} on {machine.name}")
+        elif product.license_status != LICENSED:
+            reason = product.reason
+            why = f" ({explained(reason.number)})" if reason is not None and reason.number is not None else ""
+            yield Finding(
+                rule,
+                machine.name,
+                f"The host key {label_of(product)} of {machine.name} is {product.license_status_word or product.license_status}, not licensed{why}: "
+                "every client of it is refused (0xC004F041).",
+                (Proof(f"licence status {product.license_status}{why}", machine.source("products[].license_status")),),
+                {"host": full_name(machine), "activation_id": product.activation_id or "<activation id>"},
+            )
+
+
+def service_not_running(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look whether the licensing service of a host runs. Between requests that of a client may rest; a host's has to listen."""
+    rule = "host_service_not_running"
+    if not machine.is_kms_host:
+        return
+    service = machine.facts.service
+    if service.state is None:
+        yield Unjudged(rule, machine.name, f"the state of the licensing service of {machine.name}")
+    elif service.state.casefold() not in ANSWERING_STATES:
+        start = f" (start mode {service.start_mode})" if service.start_mode else ""
+        answered = reached(machine, case)
+        yield Finding(
+            rule,
+            machine.name,
+            f"The licensing service (sppsvc) of {machine.name} is {service.state.lower()}{start}: it answers no client."
+            + (f" Yet its port answered {answered.seen_from or 'the controller'}, so it may have been started since." if answered else ""),
+            (Proof(f"sppsvc {service.state}{start}", machine.source("service.state")), *((probe_proof(answered),) if answered else ())),
+            {"host": full_name(machine)},
+            severity=Severity.WARNING if answered else None,
+        )
+
+
+def firewall(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look whether the firewall exception lets clients in, as far as the built-in rules tell.
+
+    Where a probe from elsewhere got through, something lets clients in, and what the built-in rules are is of no importance.
+    """
+    if not machine.is_kms_host or reached(machine, case) is not None:
+        return
+    rules, port = machine.facts.host.firewall_rules, machine.facts.host.listening_port
+    if rules is None:
+        yield Unjudged("host_firewall_exception_off", machine.name, f"the firewall rules of {machine.name}")
+        return
+    if port is None:
+        yield Unjudged("host_firewall_other_port", machine.name, f"the listening port of {machine.name}")
+    elif port != DEFAULT_PORT:
+        yield _other_port(machine, case, rules, port)
+        return
+    on = [rule for rule in rules if rule.enabled]
+    blocking = [rule for rule in on if rule.action == "block"]
+    values = {"host": full_name(machine), "port": str(port or DEFAULT_PORT)}
+    if blocking:
+        names = listed(rule.name or "a rule" for rule in blocking)
+        yield Finding(
+            "host_firewall_blocks",
+            machine.name,
+            f"The firewall rule {names} of {machine.name} is on and blocks TCP {DEFAULT_PORT}; a blocking rule wins over every other.",
+            (_rule_proof(machine, blocking),),
+            {**values, "rule": blocking[0].name or "SPPSVC-In-TCP"},
+        )
+    elif not rules:
+        yield Finding(
+            "host_firewall_exception_off",
+            machine.name,
+            f"{machine.name} does not have the firewall rules for KMS that Windows brings along: someone removed them. Unless another rule lets TCP "
+            f"{DEFAULT_PORT} in, no client reaches it.",
+            (_rule_proof(machine, rules),),
+            values,
+            severity=Severity.WARNING,
+        )
+    elif not on and all(rule.enabled is False for rule in rules):
+        names = listed(rule.name or "the rule" for rule in rules)
+        yield Finding(
+            "host_firewall_exception_off",
+            machine.name,
+            f"The firewall exception for KMS of {machine.name} is there and switched off ({names}): no client reaches TCP {DEFAULT_PORT}.",
+            (_rule_proof(machine, rules),),
+            values,
+        )
+    else:
+        yield from _profiles(machine, on, values)
+
+
+def _other_port(machine: MachineEvidence, case: Case, rules: t.Sequence[FirewallRuleFacts], port: int) -> Finding:
+    tried = other_probes(machine, case, port)
+    on = any(rule.enabled for rule in rules)
+    state = f"is {'on' if on else 'off'} and opens {DEFAULT_PORT} only"
+    return Finding(
+        "host_firewall_other_port",
+        machine.name,
+        f"{machine.name} listens on TCP {port}, and the firewall exception that Windows brings along {state}."
+        + ("" if tried else f" Whether a rule of its own opens {port} is not known: nobody tried that port from elsewhere."),
+        (
+            Proof(f"listening port {port}", machine.source("host.listening_port")),
+            _rule_proof(machine, rules),
+            *(probe_proof(probe) for probe in tried[:1]),
+        ),
+        {"host": full_name(machine), "port": str(port)},
+        severity=None if tried else Severity.WARNING,
+    )
+
+
+def _profiles(machine: MachineEvidence, on: t.Sequence[FirewallRuleFacts], values: t.Mapping[str, str]) -> t.Iterator[Judgement]:
+    if not on or any(rule.profiles is None for rule in on):
+        yield Unjudged("host_firewall_profile_missing", machine.name, f"the profiles of the firewall rules of {machine.name}")
+        return
+    covered = {profile for rule in on for profile in rule.profiles or ()}
+    member = "." in same_name(machine.facts.machine.fqdn)
+    # Which profile is in use is not read. A member of a domain has the Domain profile wherever it reaches a domain controller, and others never have it
+    # (Microsoft: Learn, Windows Firewall overview).
+    missing = "domain" if member and "domain" not in covered else "private" if not member and covered == {"domain"} else None
+    if missing is not None:
+        yield Finding(
+            "host_firewall_profile_missing",
+            machine.name,
+            f"The firewall exception for KMS of {machine.name} is on for {listed(sorted(covered))} only; "
+            + ("a member of a domain has the profile domain." if member else "a machine outside a domain never has that profile."),
+            (_rule_proof(machine, on),),
+            {**values, "profiles": ",".join(word.capitalize() for word in sorted(covered | {missing}))},
+        )
+
+
+def _rule_proof(machine: MachineEvidence, rules: t.Sequence[FirewallRuleFacts]) -> Proof:
+    texts = [f"{rule.name}: {'on' if rule.enabled else 'off'}, {rule.action}, {'/'.join(rule.profiles or ())}" for rule in rules]
+    return Proof("; ".join(texts) or "no rule", machine.source("host.firewall_rules"))
+
+
+def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look at what probes of others met at a host's port. That one got through clears the host; whom it does not let through is another question."""
+    rule = "host_port_closed"
+    if not machine.is_kms_host:
+        return
+    port = port_of(machine)
+    probes = other_probes(machine, case, port)
+    if not probes:
+        yield Unjudged(rule, machine.name, f"endpoint_info of {full_name(machine)}, port {port}")
+        return
+    if any(probe.outcome == CONNECTED for probe in probes):
+        return
+    outcomes = {probe.outcome for probe in probes}
+    # What an answer of the machine itself tells is more than what silence does.
+    worst = next(word for word in ("refused", "no_address", "timeout", "unreachable", *outcomes) if word in outcomes)
+    meaning = {
+        "refused": "it answers, and nothing listens there: the licensing service does not run, or uses another port",
+        "timeout": "nothing comes back: a firewall on it or on the way drops the packets, or it is switched off",
+        "unreachable": "there is no way to it: it is switched off, or its network is not reached from there",
+        "no_address": "its name has no address there",
+    }.get(worst, worst)
+    yield Finding(
+        rule,
+        machine.name,
+        f"TCP {port} of {full_name(machine)} does not answer ({worst.replace('_', ' ')}): {meaning}.",
+        tuple(probe_proof(probe) for probe in probes[:5]),
+        {"host": full_name(machine), "port": str(port)},
+    )
+
+
+def low_priority(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look whether a host was told to answer at low priority."""
+    if not machine.is_kms_host:
+        return
+    low = machine.facts.host.low_priority
+    if low is None:
+        yield Unjudged("host_low_priority", machine.name, f"the priority of the KMS host {machine.name}")
+    elif low:
+        yield Finding(
+            "host_low_priority",
+            machine.name,
+            f"{machine.name} answers KMS clients at low priority: when it is busy they wait, and its count may not build up.",
+            (Proof("low priority is on", machine.source("host.low_priority")),),
+            {"host": full_name(machine)},
+        )
+
+
+def log_full(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look whether the log of a host still takes and keeps its 12290: "no record" means nothing in a log that is full."""
+    rule = "host_log_full"
+    if not machine.is_kms_host:
+        return
+    state = None if machine.events is None else machine.events.log(KMS_LOG)
+    if state is None or state.problem is not None or (state.full is None and state.about_to_overwrite is None and state.enabled is None):
+        problem = f" ({state.problem})" if state is not None and state.problem is not None else ""
+        yield Unjudged(rule, machine.name, f"the state of the log {KMS_LOG} of {machine.name}{problem}")
+        return
+    found = _log_fault(state, case.now)
+    if found is not None:
+        text, severity = found
+        size = (
+            ""
+            if state.file_bytes is None or state.maximum_bytes is None
+            else f"{state.file_bytes >> 20} of {state.maximum_bytes >> 20} MiB, "
+        )
+        yield Finding(
+            rule,
+            machine.name,
+            f"The log {KMS_LOG} of {machine.name} {text}.",
+            (Proof(f"{size}mode {state.mode or 'unknown'}{_back_to(state)}", f"event_info of {machine.name}, logs[]"),),
+            {"host": full_name(machine)},
+            severity=severity,
+        )
+
+
+def _log_fault(state: LogState, now: datetime.datetime) -> tuple[str, Severity | None] | None:
+    if state.enabled is False:
+        return "is disabled: requests leave no record", None
+    if state.full:
+        return "is full and takes no new records: that a client's request is not in it means nothing", None
+    if state.about_to_overwrite and state.mode == "retain":
+        return "is nearly full, and keeps old records instead of new ones: soon it takes none", None
+    oldest = state.oldest_record_at
+    if state.about_to_overwrite and state.mode != "auto_backup" and oldest is not None and now - oldest < COUNT_WINDOW:
+        # The usual end of a log of a busy host, and harmless; whoever looks for a request should know.
+        return f"overwrites its oldest records, and reaches back {(now - oldest).days} days: the host's count remembers 30", Severity.INFO
+    return None
+
+
+def _back_to(state: LogState) -> str:
+    return f", oldest record{at(state.oldest_record_at)}" if state.oldest_record_at is not None else ""
+
+
+def publish_failed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Find domains in which the last attempt to publish failed: a 12293 without a later 12294."""
+    rule = "dns_publish_failed"
+    records = machine.records(PUBLISH_FAILED, PUBLISHED)
+    if not machine.is_kms_host and not records:
+        return
+    state = None if machine.events is None else machine.events.log(APPLICATION_LOG)
+    if machine.events is None or (state is not None and state.problem is not None and not records):
+        yield Unjudged(rule, machine.name, f"the Application log of {machine.name}")
+        return
+    for domain, event in _last_attempts(records).items():
+        if event.event_id == PUBLISH_FAILED:
+            yield _publish_failed(machine, case, domain, event)
+
+
+def _last_attempts(records: t.Iterable[KmsEvent]) -> dict[str, KmsEvent]:
+    """Return the newest record of each domain; of records without a time the first, since the newest come first."""
+    last: dict[str, KmsEvent] = {}
+    for event in records:
+        domain = same_name(str(event.fields.get("domain") or ""))
+        known = last.get(domain)
+        if known is None or (event.time is not None and known.time is not None and event.time > known.time):
+            last[domain] = event
+    return last
+
+
+def _publish_failed(machine: MachineEvidence, case: Case, domain: str, event: KmsEvent) -> Finding:
+    code = event.number
+    own, others = _records_of(machine, case, domain)
+    why = f" ({explained(code)})" if code is not None else ""
+    if code == OWNED_BY_ANOTHER:
+        why += ": the record belongs to another host or was made by hand, and this host may not change it"
+    sentence = f"{machine.name} could not publish its SRV record in {domain or 'its domain'}{why}."
+    proofs = [Proof(f"12293 for {domain or 'a domain'}{why}, no later 12294", event_source(event, machine.name))]
+    severity = None
+    if own:
+        sentence += " A record that leads to it is there all the same, so nothing is missing; if it was made by hand, publishing can be switched off."
+        severity = Severity.INFO
+    elif others:
+        sentence += f" Clients find {listed(dict.fromkeys(record.target for record in others))} there, and not this host."
+        severity = Severity.WARNING
+    if own or others:
+        proofs.append(Proof(listed(f"{record.target}:{record.port}" for record in own or others), f"srv_info of {domain}"))
+    return Finding(
+        "dns_publish_failed",
+        machine.name,
+        sentence,
+        tuple(proofs),
+        {"host": full_name(machine), "domain": domain or "<domain>"},
+        affects=(domain,) if domain else (),
+        severity=severity,
+    )
+
+
+def _records_of(machine: MachineEvidence, case: Case, domain: str) -> tuple[list[SrvRecord], list[SrvRecord]]:
+    """Return the SRV records of a domain that lead to a machine, and the others, from whoever has them."""
+    found = [record for evidence in case.srv if same_name(evidence.domain) == domain for record in all_records(evidence)]
+    own = [record for record in found if same_name(record.target) in machine.names or case.host_named(record.target) is machine]
+    return own, [record for record in found if record not in own]
+
+
+def all_records(evidence: DomainEvidence) -> tuple[SrvRecord, ...]:
+    """Return the records of a domain that the resolver or any authoritative server gave, each once; the time to live is a cache's business."""
+    found: dict[tuple[str, int], SrvRecord] = {}
+    for record in (*evidence.records, *(record for _server, _status, records in evidence.authoritative for record in records)):
+        found.setdefault((same_name(record.target), record.port), record)
+    return tuple(found.values())
+
+
+def publishing_off(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
+    """Look whether a host publishes itself. That it does not is a choice, and a fault only where clients then find no record of it."""
+    rule = "dns_publishing_off"
+    if not machine.is_kms_host:
+        return
+    publishes = machine.facts.host.dns_publishing
+    if publishes is None:
+        yield Unjudged(rule, machine.name, f"whether {machine.name} publishes itself")
+        return
+    if publishes:
+        return
+    domains = domains_of_host(machine)
+    looked_at = [domain for domain in domains if any(same_name(evidence.domain) == domain for evidence in case.srv)]
+    without = [domain for domain in looked_at if not _records_of(machine, case, domain)[0]]
+    if without:
+        rest = f", and no SRV record of {listed(without)} leads to it"
+    elif looked_at:
+        rest = "; the record that leads to it was made in another way"
+    else:
+        rest = "; whether a record leads to it was not looked at"
+    proofs = [Proof("publishing is off", machine.source("host.dns_publishing"))]
+    proofs += [Proof(f"no record of {full_name(machine)}", f"srv_info of {domain}") for domain in without]
+    yield Finding(
+        rule,
+        machine.name,
+        f"{machine.name} does not publish itself in DNS{rest}.",
+        tuple(proofs),
+        {"host": full_name(machine), "domain": (without or domains or ("<domain>",))[0], "port": str(port_of(machine))},
+        affects=tuple(without or (() if looked_at else domains)),
+        severity=Severity.WARNING if without else None,
+    )
+
+
+MACHINE_RULES: tuple[MachineRule, ...] = (
+    service_too_old,
+    no_host_key,
+    not_licensed,
+    service_not_running,
+    firewall,
+    port_closed,
+    low_priority,
+    log_full,
+    publish_failed,
+    publishing_off,
+)

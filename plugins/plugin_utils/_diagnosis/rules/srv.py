@@ -4,10 +4,238 @@
 """SRV records: missing, stale, rogue, wrong.
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
+
+A finding about a record that leads to a host names that host in C(affects), so that what befalls clients of the host is found to follow from it, and in
+C(depends_on), so that it is found to follow from what is wrong with the host.
 """
 
 from __future__ import annotations
 
+import typing as t
+
+from ..._evidence.view import CONNECTED, SrvRecord
+from ..case import Case, DomainEvidence, MachineEvidence, same_name
+from ..finding import Finding, Judgement, Proof, Severity, Unjudged
+from ._hosts import domains_of_host, is_known, listed, number, probe_proof
 from .registry import CaseRule
 
-CASE_RULES: tuple[CaseRule, ...] = ()
+ANSWERED = "answered"
+EMPTY = ("no_record", "nxdomain", "no_name")
+COUNTED = (ANSWERED, *EMPTY)
+"""Statuses that tell what a name server holds; the others say why that is not known (srv_info)."""
+
+NO_SERVICE = "."
+"""As a target: the service is decidedly not available in this domain (RFC 2782)."""
+
+
+def missing(case: Case) -> t.Iterator[Judgement]:
+    """Find domains without a record, and those of KMS hosts that nobody looked at."""
+    rule = "srv_missing"
+    for evidence in case.srv:
+        source = f"srv_info of {evidence.domain}"
+        leads = [record for record in evidence.records if record.target != NO_SERVICE]
+        held = {server: records for server, status, records in evidence.authoritative if status in COUNTED}
+        if evidence.status not in COUNTED and not held:
+            yield Unjudged(rule, evidence.domain, f"an answer for {evidence.name} (the resolver: {evidence.status})")
+        elif evidence.status in COUNTED and not leads:
+            yield _missing(evidence, held, source)
+        elif evidence.status not in COUNTED and not any(held.values()):
+            yield Finding(
+                rule,
+                evidence.domain,
+                f"{evidence.name} has no SRV record on {listed(held)}, and the resolver gave no answer ({evidence.status}): clients there find no KMS host.",
+                (Proof(f"no record on {listed(held)}", source),),
+                {"domain": evidence.domain},
+            )
+    known = {same_name(evidence.domain) for evidence in case.srv}
+    for domain in dict.fromkeys(domain for host in case.hosts if host.is_kms_host for domain in domains_of_host(host)):
+        if domain not in known:
+            yield Unjudged(rule, domain, f"srv_info of {domain}")
+
+
+def _missing(evidence: DomainEvidence, held: t.Mapping[str, tuple[SrvRecord, ...]], source: str) -> Finding:
+    holders = [server for server, records in held.items() if records]
+    proofs = [Proof(f"the resolver says {evidence.status} for {evidence.name}", source)]
+    if evidence.records:
+        sentence = f"{evidence.name} has a record with the target '.': it says that there is no KMS host in {evidence.domain} (RFC 2782)."
+    elif holders:
+        sentence = (
+            f"The resolver finds no record for {evidence.name}, though {listed(holders)} {'has' if len(holders) == 1 else 'have'} one: it remembers an "
+            "older answer, or asks a server that lacks it."
+        )
+        proofs.append(Proof(listed(f"{record.target}:{record.port}" for record in held[holders[0]]), f"{source}, {holders[0]}"))
+    else:
+        without = f" on the resolver and {number(len(held), 'authoritative server')} ({listed(held)})" if held else " on the resolver"
+        sentence = f"{evidence.name} has no SRV record{without}: clients that look there find no KMS host."
+    return Finding(
+        "srv_missing",
+        evidence.domain,
+        sentence,
+        tuple(proofs),
+        {"domain": evidence.domain},
+        # A resolver that lags behind is served by time alone.
+        severity=Severity.WARNING if holders and not evidence.records else None,
+    )
+
+
+def wrong_port(case: Case) -> t.Iterator[Judgement]:
+    """Compare each record's port with the one on which its host listens."""
+    rule = "srv_wrong_port"
+    for evidence, record, host in _records(case):
+        if host is None or not host.is_kms_host:
+            continue
+        port = host.facts.host.listening_port
+        if port is None:
+            yield Unjudged(rule, evidence.domain, f"the listening port of {host.name}")
+        elif port != record.port:
+            probes = case.probes_of(record.target, record.port)
+            answered = next((probe for probe in probes if probe.outcome == CONNECTED), None)
+            yield Finding(
+                rule,
+                evidence.domain,
+                f"The SRV record of {record.target} in {evidence.domain} has port {record.port}, and the host listens on {port}."
+                + (
+                    f" Port {record.port} answers nevertheless: the host's setting may wait for a restart of its service."
+                    if answered
+                    else ""
+                ),
+                (
+                    Proof(f"{record.target}:{record.port} in {evidence.name}", f"srv_info of {evidence.domain}"),
+                    Proof(f"listening port {port}", host.source("host.listening_port")),
+                    *(probe_proof(probe) for probe in probes[:1]),
+                ),
+                {"domain": evidence.domain, "host": record.target, "port": str(port), "wrong_port": str(record.port)},
+                affects=(host.name,),
+                depends_on=(host.name,),
+                severity=Severity.WARNING if answered else None,
+            )
+
+
+def stale(case: Case) -> t.Iterator[Judgement]:
+    """Find records whose target has no address, does not answer, or is no KMS host. Clients that draw such a record lose time or fail."""
+    rule = "srv_stale"
+    dead: dict[str, list[tuple[SrvRecord, MachineEvidence | None, str, Proof]]] = {}
+    alive: set[str] = set()
+    for evidence, record, host in _records(case):
+        fault = _fault(case, evidence, record, host)
+        if isinstance(fault, Unjudged):
+            yield fault
+        if fault is None or isinstance(fault, Unjudged):
+            alive.add(evidence.domain)
+        else:
+            dead.setdefault(evidence.domain, []).append((record, host, *fault))
+    for domain, rows in dead.items():
+        for record, host, text, proof in rows:
+            name = host.name if host is not None else record.target
+            alone = domain not in alive
+            yield Finding(
+                rule,
+                domain,
+                f"The SRV record {record.target}:{record.port} in {domain} leads to no KMS host: {text}."
+                + (" No other record of the domain leads to one." if alone else ""),
+                (Proof(f"{record.target}:{record.port}", f"srv_info of {domain}"), proof),
+                {
+                    "domain": domain,
+                    "host": record.target,
+                    "port": str(record.port),
+                    "priority": str(record.priority),
+                    "weight": str(record.weight),
+                },
+                affects=(name,),
+                depends_on=(name,),
+                severity=Severity.ERROR if alone else None,
+            )
+
+
+def _fault(case: Case, evidence: DomainEvidence, record: SrvRecord, host: MachineEvidence | None) -> tuple[str, Proof] | Unjudged | None:
+    probes = case.probes_of(record.target, record.port)
+    addresses = evidence.addresses.get(record.target)
+    if addresses is not None and not addresses and not any(probe.outcome == CONNECTED for probe in probes):
+        return f"the resolver gave no address for {record.target}", Proof(
+            "no address", f"srv_info of {evidence.domain}, records[].addresses"
+        )
+    if host is not None and is_known(host) and not host.is_kms_host:
+        return f"{host.name} has no KMS host key", Proof("no product with a KMS host key", host.source("host.is_kms_host"))
+    if host is not None and host.facts.host.listening_port not in (None, record.port):
+        # That is a wrong port, and another finding.
+        return None
+    if not probes:
+        if host is not None and is_known(host):
+            return None
+        return Unjudged("srv_stale", evidence.domain, f"endpoint_info of {record.target}, port {record.port}")
+    if any(probe.outcome == CONNECTED for probe in probes):
+        return None
+    return f"it does not answer ({listed(dict.fromkeys(probe.outcome.replace('_', ' ') for probe in probes))})", probe_proof(probes[0])
+
+
+def rogue(case: Case) -> t.Iterator[Judgement]:
+    """Find records of hosts that are not approved, where the estate says which are."""
+    if not case.policy.approved_hosts:
+        return
+    for evidence, record, host in _records(case):
+        names = {record.target} | (set(host.names) if host is not None else set())
+        if any(case.policy.approves(name) for name in names):
+            continue
+        yield Finding(
+            "srv_rogue",
+            evidence.domain,
+            f"An SRV record in {evidence.domain} names {record.target}:{record.port}, which is no approved KMS host ({listed(case.policy.approved_hosts)}).",
+            (
+                Proof(
+                    f"{record.target}:{record.port}, priority {record.priority}, weight {record.weight}", f"srv_info of {evidence.domain}"
+                ),
+            ),
+            {
+                "domain": evidence.domain,
+                "host": record.target,
+                "port": str(record.port),
+                "priority": str(record.priority),
+                "weight": str(record.weight),
+            },
+            affects=(host.name if host is not None else record.target,),
+        )
+
+
+def servers_disagree(case: Case) -> t.Iterator[Judgement]:
+    """Compare what the authoritative servers of each domain hold."""
+    rule = "srv_servers_disagree"
+    for evidence in case.srv:
+        held = {server: _identities(records) for server, status, records in evidence.authoritative if status in COUNTED}
+        if not held:
+            yield Unjudged(rule, evidence.domain, f"an answer of an authoritative name server of {evidence.domain}")
+            continue
+        everything = frozenset().union(*held.values())
+        lacking = {server: sorted(everything - records) for server, records in held.items() if everything - records}
+        if lacking:
+            texts = [f"{server} lacks {listed(_shown(record) for record in records)}" for server, records in lacking.items()]
+            yield Finding(
+                rule,
+                evidence.domain,
+                f"The name servers of {evidence.domain} have different records for {evidence.name}: {'; '.join(texts[:5])}.",
+                tuple(
+                    Proof(listed(map(_shown, sorted(records))) if records else "no record", f"srv_info of {evidence.domain}, {server}")
+                    for server, records in held.items()
+                )[:10],
+                {"domain": evidence.domain, "server": next(iter(lacking))},
+            )
+
+
+def _records(case: Case) -> t.Iterator[tuple[DomainEvidence, SrvRecord, MachineEvidence | None]]:
+    """Yield each record that the resolver gave, with the machine that it leads to where that is known."""
+    for evidence in case.srv:
+        for record in evidence.records:
+            if record.target != NO_SERVICE:
+                yield evidence, record, case.host_named(record.target)
+
+
+def _identities(records: t.Iterable[SrvRecord]) -> frozenset[tuple[str, int, int, int]]:
+    """Return records without their time to live, which a cache counts down."""
+    return frozenset((same_name(record.target), record.port, record.priority, record.weight) for record in records)
+
+
+def _shown(identity: tuple[str, int, int, int]) -> str:
+    target, port, priority, weight = identity
+    return f"{target}:{port}" + (f" (priority {priority}, weight {weight})" if priority or weight else "")
+
+
+CASE_RULES: tuple[CaseRule, ...] = (missing, wrong_port, stale, rogue, servers_disagree)
