@@ -70,12 +70,14 @@ class Kept:
     records:        its requests, the oldest first.
     dropped:        how many older ones are counted and not kept; C(complete_since) is from when on all of them are there.
     other_names:    names of other machines that came with one of its CMIDs.
+    hosts:          the computers that records came from, of whatever client.
     """
 
     records: tuple[KmsEvent, ...] = ()
     dropped: int = 0
     complete_since: datetime.datetime | None = None
     other_names: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
 
 
 class _Table:
@@ -181,7 +183,7 @@ class HostIndex:
             required,
             _fit(fields.get("minutes_to_expiry")),
             _fit(fields.get("license_status"), 127),
-            _fit(fields.get("virtual")),
+            int(virtual) if isinstance(virtual := fields.get("virtual"), bool) else -1,
             product,
             self._computers.number(computer),
             (_LOCAL if local else 0) | (0 if code is None else _CODED),
@@ -259,6 +261,7 @@ class HostIndex:
             sum(client.dropped for _, client in clients),
             _moment(max(row[0] or row[2] for row in oldest_kept)) if oldest_kept else None,
             tuple(dict.fromkeys(others)),
+            self.hosts,
         )
 
     def _event(self, cmid: str, name: str | None, row: bytes) -> KmsEvent:
@@ -297,6 +300,11 @@ class HostIndex:
     def newest(self) -> datetime.datetime | None:
         """Moment of the last request."""
         return _moment(self._newest)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The computers that records came from."""
+        return tuple(text for text in self._computers.texts if text)
 
     @property
     def distinct_cmids(self) -> int:
@@ -416,6 +424,8 @@ def _overlap(names: tuple[NameSeen, ...]) -> bool:
 
 def _plain_values(record: t.Mapping[str, t.Any]) -> tuple[int, int | None, int, int | None, t.Mapping[str, t.Any], str | None, bool] | None:
     if record["event_id"] != REQUEST_SERVED:
+        if not isinstance(record["event_id"], int):
+            raise TypeError
         return None
     fields, code, computer = record["fields"], record.get("code"), record.get("computer")
     if not isinstance(fields, t.Mapping) or not isinstance(computer, (str, type(None))):
@@ -462,4 +472,4 @@ def _moment(milliseconds: int) -> datetime.datetime | None:
 
 
 def _fit(value: t.Any, largest: int = 0x7FFFFFFF) -> int:
-    return int(value) if isinstance(value, int) and 0 <= value <= largest else -1
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= largest else -1

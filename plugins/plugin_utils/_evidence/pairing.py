@@ -221,6 +221,9 @@ def pair_client(
     own_names = _names(names, mine)
     kept = served if isinstance(served, Kept) else Kept(tuple(served))
     theirs, strangers = _host_records(kept.records, own_cmids, own_names, name, host_offset)
+    hosts = kept.hosts or tuple({event.computer for event in kept.records if event.event_id == REQUEST_SERVED and event.computer})
+    for record in sent:
+        record.known = record.machine is not None and any(same_machine(record.machine, host) for host in hosts)
 
     answered = _pair_responses(sent, responses)
     matched = _pair_served(sent, answered, theirs)
@@ -282,7 +285,8 @@ class _Record:
     told:    the client's own time of the request, as the record has it: to the minute.
     written: when the record was written, less the offset of the clock that did it; C(sure) says that this offset is known.
     moment:  the best of both, for order and for the result.
-    named:   the client, as a 12290 has it; C(machine) is the host, as a 12288 names it, or the computer of the 12290.
+    named:   the client, as a 12290 has it; C(machine) is the host, as a 12288 names it, or the computer of the 12290. C(known) says that the host named by
+             a 12288 is one whose own records are there, so that it is no other host's alias.
     """
 
     event: KmsEvent
@@ -298,6 +302,7 @@ class _Record:
     virtual: bool | None
     named: str | None
     machine: str | None
+    known: bool = False
 
     @property
     def code(self) -> int | None:
@@ -500,12 +505,11 @@ def _cost(request: _Record, record: _Record, response: _Record | None) -> tuple[
             return None
     if request.minutes is not None and record.minutes is not None and abs(request.minutes - record.minutes) > _MINUTES_TOLERANCE:
         return None
-    hosts = _hosts_alike(request.machine, record.machine)
-    codes = _codes_alike(request.code, record.code, response is not None)
+    codes, hosts = _codes_alike(request.code, record.code, response is not None), _hosts_alike(request.machine, record.machine)
     if codes is None:
         return None
-    # Whoever was not reached has no record of the request; one at the same time on another host is of another request.
-    if hosts is False and request.code and not _refusal(request.code):
+    # Whoever was not reached has no record of the request: what another host has of that time is of another request. Else the name may be an alias.
+    if hosts is False and (request.known or (request.code and not _refusal(request.code))):
         return None
     return codes, {True: 0, None: 1, False: 2}[hosts], 0 if request.minutes == record.minutes else 1
 
@@ -589,7 +593,7 @@ def _attempt(name: str, draft: _Draft, others: t.Sequence[str], kept: Kept) -> A
         notes.append(f"the hosts have requests with this CMID that are not this client's, under the name {_listed(others)}")
     if sent is not None and served is not None and _hosts_alike(sent.machine, served.machine) is False:
         notes.append(
-            f"the client names the host {sent.machine}, and the record is from {served.machine}: an alias, or the same request twice"
+            f"the client names the host {sent.machine}, and the record is from {served.machine}: one is taken for an alias of the other"
         )
     difference = None if served is None else _clock_difference(sent or response, served, notes)
     named_host = None if sent is None else sent.event.fields.get("host")
