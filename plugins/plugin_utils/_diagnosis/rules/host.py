@@ -463,6 +463,8 @@ def publishing_off(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement
     domains = domains_of_host(machine)
     looked_at = [domain for domain in domains if any(same_name(evidence.domain) == domain for evidence in case.srv)]
     without = [domain for domain in looked_at if not _records_of(machine, case, domain)[0]]
+    # Where other hosts have records, clients find those: this one may stand by on purpose.
+    without_any = [domain for domain in without if not _records_of(machine, case, domain)[1]]
     if without:
         rest = f", and no SRV record of {listed(without)} leads to it"
     elif looked_at:
@@ -478,7 +480,7 @@ def publishing_off(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement
         tuple(proofs),
         {"host": full_name(machine), "domain": (without or domains or ("<domain>",))[0], "port": str(port_of(machine))},
         affects=tuple(without or (() if looked_at else domains)),
-        severity=Severity.WARNING if without else None,
+        severity=Severity.WARNING if without_any else None,
     )
 
 
