@@ -470,3 +470,32 @@ def gaps(judgements: t.Iterable[Judgement]) -> list[Unjudged]:
 def rules_of(judgements: t.Iterable[Judgement]) -> list[str]:
     """Return the ids of the findings among judgements."""
     return [finding.rule for finding in findings(judgements)]
+
+
+# --- what clients write and see
+
+
+def slui_failed(code: int, *, time: datetime.datetime | None = NOW, **fields: t.Any) -> Plain:
+    """Return an 8198 of a client: an activation that Windows started itself failed."""
+    return _event(8198, "slui_failed", "client", APPLICATION_LOG, time, code, {"activation_id": DESKTOP_CLIENT, **fields})
+
+
+def discovery(*endpoints: Plain, domains: t.Iterable[Plain] | None = None, **changes: t.Any) -> Plain:
+    """Return a client's own view: these endpoints, and the SRV record of kms01 in the estate's domain unless C(domains) says otherwise."""
+    found = [seen_domain(record())] if domains is None else list(domains)
+    return {"collected_at": iso(NOW), "domains": found, "endpoints": list(endpoints), "problems": [], **changes}
+
+
+def seen_domain(*records: Plain, domain: str = DOMAIN, status: str | None = None) -> Plain:
+    """Return what a client's resolver says of one domain."""
+    return {
+        "domain": domain,
+        "name": f"_vlmcs._tcp.{domain}",
+        "status": status or ("found" if records else "no_name"),
+        "records": list(records),
+    }
+
+
+def endpoint(outcome: str = "connected", host: str = f"kms01.{DOMAIN}", port: int = 1688, source: str = "cached") -> Plain:
+    """Return one connection that a client tried."""
+    return {"host": host, "port": port, "outcome": outcome, "source": source}
