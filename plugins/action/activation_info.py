@@ -9,22 +9,39 @@ import pathlib
 import typing as t
 
 from ..plugin_utils._action import KmsAction, Options
+from ..plugin_utils._evidence.discovery import DOMAIN_READS, discover
+from ..plugin_utils._evidence.event_logs import read_event_logs
+from ..plugin_utils._evidence.facts import read_facts
+from ..plugin_utils._evidence.view import Discovery
 from ..plugin_utils._facts_file import append_line
 from ..plugin_utils._keys import mask_result
 from ..plugin_utils._licensing.attention import answers
 from ..plugin_utils._licensing.read import read_activation
+from ..plugin_utils._windows.beside import Beside
+from ..plugin_utils._windows.errors import UnreachableError, WindowsError
+from ..plugin_utils._windows.interface import Reading, Windows
 
 
 class ActionModule(KmsAction):
     """Read the machine's activation state."""
 
-    SPEC: t.ClassVar[dict[str, t.Any]] = {"facts_path": {"type": "path"}}
+    SPEC: t.ClassVar[dict[str, t.Any]] = {
+        "discovery": {"type": "bool", "default": False},
+        "events": {"type": "bool", "default": False},
+        "facts_path": {"type": "path"},
+    }
 
     def use_case(self, options: Options) -> dict[str, t.Any]:
         """Read, and where asked add one line to the facts file."""
         windows = self.windows()
-        activation = read_activation(windows, self.clock())
-        result = {"activation": activation.facts(), **answers(activation), "facts_written": False}
+        beside = Beside(windows, DOMAIN_READS if options["discovery"] else ())
+        activation = read_activation(beside, self.clock())
+        facts = activation.facts()
+        if options["events"]:
+            facts["events"] = read_event_logs(windows, self.clock().now()).as_dict()
+        if options["discovery"]:
+            facts["discovery"] = self._discovery(windows, activation.facts(), beside.readings).as_dict()
+        result = {"activation": facts, **answers(activation), "facts_written": False}
         if options["facts_path"] and not self.check_mode:
             append_line(
                 pathlib.Path(options["facts_path"]),
@@ -33,3 +50,13 @@ class ActionModule(KmsAction):
             )
             result["facts_written"] = True
         return result
+
+    def _discovery(self, windows: Windows, facts: dict[str, t.Any], domain_readings: list[Reading]) -> Discovery:
+        now = self.clock().now()
+        try:
+            return discover(windows, now, read_facts(facts), domain_readings)
+        except UnreachableError:
+            raise
+        except WindowsError as error:
+            # The facts are there: that no PowerShell answers does not take them away.
+            return Discovery(collected_at=now, problems=(error.line(),))

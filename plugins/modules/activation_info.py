@@ -18,6 +18,18 @@ extends_documentation_fragment:
   - activation.kms.attributes.windows_action
   - activation.kms.windows
 options:
+  discovery:
+    description:
+      - Also see what the machine finds when it looks for a KMS host, as M(activation.kms.discovery_info) does, into RV(activation.discovery).
+      - A PowerShell is started on the machine for it, over every backend.
+    type: bool
+    default: false
+  events:
+    description:
+      - Also read the licensing events of the last 24 hours and the state of their logs, as M(activation.kms.event_info) does, into RV(activation.events).
+      - A PowerShell is started on the machine for it, over every backend.
+    type: bool
+    default: false
   facts_path:
     description:
       - A file on the controller to which the facts are added, as one JSON line for each machine.
@@ -26,6 +38,8 @@ options:
     type: path
 seealso:
   - module: activation.kms.activate
+  - module: activation.kms.discovery_info
+  - module: activation.kms.event_info
   - module: activation.kms.srv_info
 """
 
@@ -42,6 +56,12 @@ EXAMPLES = r"""
 - name: Collect one JSON line from every machine
   activation.kms.activation_info:
     facts_path: ./activation.jsonl
+
+- name: Collect everything that tells why a machine does not activate
+  activation.kms.activation_info:
+    discovery: true
+    events: true
+    facts_path: ./evidence.jsonl
 """
 
 RETURN = r"""
@@ -215,6 +235,16 @@ activation:
         code: {description: "Code in hexadecimal; V(null) where there was none.", type: str, sample: "0x80070005"}
         symbol: {description: Name of the code; V(null) for an unknown one., type: str, sample: ERROR_ACCESS_DENIED}
         detail: {description: What came back., type: str, sample: Access is denied}
+    discovery:
+      description: What the machine finds, as RV(activation.kms.discovery_info#module:discovery).
+      returned: when O(discovery=true)
+      type: dict
+      sample: {domains: [], endpoints: [], problems: []}
+    events:
+      description: What is in its logs, as RV(activation.kms.event_info#module:events).
+      returned: when O(events=true)
+      type: dict
+      sample: {logs: [], records: [], problems: []}
 attention:
   description: One sentence for each thing that someone should look at.
   returned: success
@@ -226,6 +256,12 @@ backend:
   returned: when the machine was reached, or tried to be
   type: str
   sample: wsman
+backends:
+  description: Which of them gave the answers, where that is not RV(backend) alone.
+  returned: when O(discovery=true) or O(events=true), and RV(backend) is V(wsman)
+  type: list
+  elements: str
+  sample: [wsman, powershell]
 channel:
   description: Role of the machine's Windows, as in RV(activation.products[].role).
   returned: success

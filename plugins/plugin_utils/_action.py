@@ -84,7 +84,7 @@ class KmsAction(ActionBase, abc.ABC):
             result.update(failed=True, changed=True, msg=str(error), error={"not_applied": error.reason, "next_step": error.way_on})
         except Exception as error:  # pylint: disable=broad-exception-caught
             # The text of any exception may hold an option's value, a key among them: it leaves this border masked, and alone.
-            result.update(failed=True, msg=_unexpected(error))
+            result.update(failed=True, msg=unexpected(error))
         if self._reached is not None:
             self._tell_how_it_was_reached(result, self._reached)
         return t.cast("dict[str, t.Any]", mask_result(result))
@@ -166,7 +166,8 @@ class KmsAction(ActionBase, abc.ABC):
 
     def _tell_how_it_was_reached(self, result: dict[str, t.Any], reached: Reached) -> None:
         result["backend"] = reached.backend
-        if len(reached.backends) > 1:
+        # Where a task asked for nothing but the machine's own view, the one that answered may be another than the one that was chosen.
+        if reached.backends not in ([], [reached.backend]):
             result["backends"] = reached.backends
         if reached.may_have_changed and (result.get("failed") or result.get("unreachable")):
             # An error does not undo what was carried out before it, and a handler that waits for a change has to learn of it.
@@ -186,7 +187,8 @@ def _confirm_timeout(options: Options) -> float:
     return float(seconds)
 
 
-def _unexpected(error: Exception) -> str:
+def unexpected(error: Exception) -> str:
+    """Return what to say of an exception: its own text where it is meant for users, else where it happened."""
     text = str(error) or type(error).__name__
     if isinstance(error, ValueError) or type(error).__name__.startswith("Ansible"):
         return text

@@ -13,11 +13,23 @@ import re
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible_collections.activation.kms.plugins.module_utils._endpoint import Endpoint, Probe, as_result
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.discovery import DOMAIN_READS, discover
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event_logs import read_event_logs
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import Facts
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.attention import answers
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.read import REQUEST_COLUMNS, read_activation
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import WindowsError
 
-from tests.unit.plugins.plugin_utils._licensing.fake_windows import FakeClock, FakeWindows, product_row, rule_row, service_row
+from tests.unit.plugins.plugin_utils._licensing.fake_windows import (
+    NOW,
+    FakeClock,
+    FakeWindows,
+    event_record,
+    product_row,
+    rule_row,
+    service_row,
+)
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PACKAGE = "ansible_collections.activation.kms.plugins"
@@ -198,7 +210,8 @@ def documented_paths(rows, path=""):
 
 
 def test_activation_info_returns_the_keys_that_are_documented_and_no_other():
-    of_the_action = {"backend", "facts_written"}
+    # What the last two hold is documented with the modules that they are of.
+    of_the_action = {"backend", "backends", "facts_written", "activation.discovery", "activation.events"}
     documented = documented_paths(yaml.safe_load(module("activation_info").RETURN))
     assert paths(read_of_a_host()) | paths(read_of_a_client()) | of_the_action == documented
 
@@ -207,6 +220,28 @@ def test_the_names_that_stay_are_those_of_the_modules():
     table = dict(re.findall(r"^\| `(\w+)` \| (`.+`) \|$", (TOP / "docs/names.md").read_text(encoding="utf-8"), re.MULTILINE))
     listed = {name: re.findall(r"`(\w+)`", options) for name, options in table.items() if name in MODULES}
     assert listed == {name: sorted(specification(name)) for name in MODULES}
+
+
+def test_event_info_and_discovery_info_return_the_keys_that_are_documented_and_no_other():
+    windows = FakeWindows()
+    windows.records = [event_record(12288, "0x8007232B, 0x01000000, kms01:1688")]
+    windows.names = {("_vlmcs._tcp.corp.example", "SRV"): [{"target": "kms01", "port": 1688, "priority": 0, "weight": 0, "ttl": 60}]}
+    windows.ports = {("kms01", 1688): "connected"}
+    events = read_event_logs(windows, NOW).as_dict()
+    # The fields of an event are its own.
+    events["records"] = [{**record, "fields": {}} for record in events["records"]]
+    discovery = discover(windows, NOW, Facts(), windows.read(DOMAIN_READS)).as_dict()
+    for name, returned, besides in (
+        ("event_info", {"events": events}, {"incomplete"}),
+        ("discovery_info", {"discovery": discovery}, {"reachable"}),
+    ):
+        documented = documented_paths(yaml.safe_load(module(name).RETURN))
+        assert paths(returned) | besides | {"backend", "backends"} == documented, name
+
+
+def test_endpoint_info_returns_the_keys_that_are_documented_and_no_other():
+    returned = as_result([Probe(Endpoint("kms01", 1688), "connected", "192.0.2.10", 3, None)], "here")
+    assert paths(returned) == documented_paths(yaml.safe_load(module("endpoint_info").RETURN))
 
 
 @pytest.mark.parametrize("role", ROLES)
