@@ -11,7 +11,7 @@ import typing as t
 
 import pytest
 import yaml
-from ansible_collections.activation.kms.plugins.module_utils import _dns, _srv
+from ansible_collections.activation.kms.plugins.module_utils import _dns, _srv, _srv_lookup
 from ansible_collections.activation.kms.plugins.modules import srv_info
 
 from tests.unit.plugins.module_utils import dns_servers
@@ -52,7 +52,7 @@ def two_binds(folder: pathlib.Path, network: dns_servers.Network, first: str, se
 @needs_named
 def test_a_host_published_on_both_servers_is_proven(tmp_path: pathlib.Path, network: dns_servers.Network) -> None:
     with two_binds(tmp_path, network, f"{KMS01}\n{KMS02}", f"{KMS01}\n{KMS02}"):
-        found = srv_info.look_up(parameters(network, expect=expecting("KMS01.corp.example."), domains=["Corp.Example.", ORIGIN]))
+        found = _srv_lookup.look_up(parameters(network, expect=expecting("KMS01.corp.example."), domains=["Corp.Example.", ORIGIN]))
     assert found["proven"] is True
     (row,) = found["results"]
     assert (row["domain"], row["name"], row["zone"]) == (ORIGIN, "_vlmcs._tcp.corp.example", ORIGIN)
@@ -76,7 +76,7 @@ def test_a_host_published_on_both_servers_is_proven(tmp_path: pathlib.Path, netw
 @needs_named
 def test_a_host_that_one_server_lacks_is_not_proven_and_the_server_is_named(tmp_path: pathlib.Path, network: dns_servers.Network) -> None:
     with two_binds(tmp_path, network, KMS01, "kms01 A 192.0.2.10"):
-        found = srv_info.look_up(parameters(network, expect=expecting("kms01.corp.example")))
+        found = _srv_lookup.look_up(parameters(network, expect=expecting("kms01.corp.example")))
     (row,) = found["results"]
     assert (found["proven"], row["proven"], row["consistent"]) == (False, False, False)
     assert [server["status"] for server in row["authoritative"]] == ["answered", "nxdomain"]
@@ -88,7 +88,7 @@ def test_a_host_that_one_server_lacks_is_not_proven_and_the_server_is_named(tmp_
 def test_a_server_that_is_down_is_a_row_and_prevents_the_proof(tmp_path: pathlib.Path, network: dns_servers.Network) -> None:
     text = dns_servers.zone_text(network, KMS01)
     with dns_servers.bind(tmp_path / "ns1", network.address(2), network.port, ORIGIN, text):
-        found = srv_info.look_up(parameters(network, expect=expecting("kms01.corp.example"), timeout=0.5))
+        found = _srv_lookup.look_up(parameters(network, expect=expecting("kms01.corp.example"), timeout=0.5))
     (row,) = found["results"]
     assert [server["status"] for server in row["authoritative"]] == ["answered", "timeout"]
     assert (row["proven"], row["consistent"], row["missing"]) == (False, True, [])
@@ -99,7 +99,7 @@ def test_a_server_that_is_down_is_a_row_and_prevents_the_proof(tmp_path: pathlib
 def test_a_server_name_without_address_and_a_target_without_address_are_told(tmp_path: pathlib.Path, network: dns_servers.Network) -> None:
     text = dns_servers.zone_text(network, NO_ADDRESS, servers=["ns1", "ns.elsewhere.example."])
     with dns_servers.bind(tmp_path / "ns1", network.address(2), network.port, ORIGIN, text):
-        (row,) = srv_info.look_up(parameters(network))["results"]
+        (row,) = _srv_lookup.look_up(parameters(network))["results"]
     assert [(server["server"], server["status"]) for server in row["authoritative"]] == [
         ("ns.elsewhere.example", "unreachable"),
         ("ns1.corp.example", "answered"),
@@ -115,7 +115,7 @@ def test_a_domain_that_the_servers_do_not_hold_is_told_beside_one_that_they_do(
     tmp_path: pathlib.Path, network: dns_servers.Network
 ) -> None:
     with two_binds(tmp_path, network, KMS01, KMS01):
-        found = srv_info.look_up(parameters(network, domains=[ORIGIN, "other.example"], expect=expecting("kms01.corp.example")))
+        found = _srv_lookup.look_up(parameters(network, domains=[ORIGIN, "other.example"], expect=expecting("kms01.corp.example")))
     good, other = found["results"]
     assert (good["proven"], other["proven"], found["proven"]) == (True, False, False)
     assert (other["zone"], other["resolver"]["status"], other["records"], other["authoritative"]) == (None, "refused", [], [])
@@ -127,7 +127,7 @@ def test_a_domain_that_the_servers_do_not_hold_is_told_beside_one_that_they_do(
 def test_more_records_than_fit_into_a_datagram_are_all_found(tmp_path: pathlib.Path, network: dns_servers.Network) -> None:
     many = "\n".join(f"_vlmcs._tcp SRV 0 0 1688 kms{number:03}" for number in range(90))
     with two_binds(tmp_path, network, many, many):
-        (row,) = srv_info.look_up(parameters(network, addresses=False))["results"]
+        (row,) = _srv_lookup.look_up(parameters(network, addresses=False))["results"]
     assert len(row["records"]) == 90
     assert [len(server["records"]) for server in row["authoritative"]] == [90, 90]
     assert row["consistent"]
@@ -140,7 +140,9 @@ def test_a_resolver_with_an_old_answer_is_told(network: dns_servers.Network) -> 
         dns_servers.responder(network.address(6), network.port, dns_servers.from_zone(ORIGIN, old, authoritative=False)),
         dns_servers.responder(network.address(2), network.port, dns_servers.from_zone(ORIGIN, new)),
     ):
-        (row,) = srv_info.look_up(parameters(network, name_servers=[network.address(6)], expect=expecting("kms02.corp.example")))["results"]
+        (row,) = _srv_lookup.look_up(parameters(network, name_servers=[network.address(6)], expect=expecting("kms02.corp.example")))[
+            "results"
+        ]
     assert row["consistent"]
     assert row["missing"] == [{"target": "kms02.corp.example", "port": 1688, "where": ["resolver"]}]
     assert any("may hold old ones" in problem for problem in row["problems"])
@@ -148,7 +150,7 @@ def test_a_resolver_with_an_old_answer_is_told(network: dns_servers.Network) -> 
 
 def test_nothing_answers_at_all_and_the_result_says_so(network: dns_servers.Network) -> None:
     with dns_servers.responder(network.address(2), network.port, dns_servers.silent):
-        found = srv_info.look_up(parameters(network, timeout=0.2, expect=expecting("kms01.corp.example")))
+        found = _srv_lookup.look_up(parameters(network, timeout=0.2, expect=expecting("kms01.corp.example")))
     (row,) = found["results"]
     assert (row["resolver"]["status"], row["proven"], row["consistent"], row["authoritative"]) == ("timeout", False, False, [])
     assert len(row["problems"]) == 3
@@ -181,7 +183,7 @@ def test_senseless_input_is_refused_with_the_reason_before_anything_is_asked(
 
     monkeypatch.setattr(_dns.Client, "srv", no_question)
     with pytest.raises((ValueError, _dns.DnsSetupError), match=message):
-        srv_info.look_up(parameters(network, **changes))
+        _srv_lookup.look_up(parameters(network, **changes))
 
 
 def test_the_documentation_and_the_options_agree() -> None:
@@ -198,7 +200,7 @@ def test_the_documentation_and_the_options_agree() -> None:
 @needs_named
 def test_every_result_is_documented_and_every_documented_result_comes(tmp_path: pathlib.Path, network: dns_servers.Network) -> None:
     with two_binds(tmp_path, network, KMS01, KMS02):
-        found = srv_info.look_up(parameters(network, expect=expecting("kms01.corp.example")))
+        found = _srv_lookup.look_up(parameters(network, expect=expecting("kms01.corp.example")))
     documented = yaml.safe_load(srv_info.RETURN)
     assert set(found) == set(documented)
     fields = documented["results"]["contains"]
