@@ -162,7 +162,7 @@ def _no_srv(pair: _Pair) -> t.Iterator[Judgement]:
     domains = pair.case.domains_of(client)
     failed = pair.failures("client_no_srv")
     if client.discovery is not None:
-        if any(domain.status in _FOUND for domain in domains):
+        if any(domain.status in _FOUND for domain in client.discovery.domains):
             return
         if client.discovery.domains:
             if all(domain.status not in _NO_RECORD for domain in domains) and not situation.needy and not failed:
@@ -263,31 +263,50 @@ def _right_port(pair: _Pair, target: Target) -> tuple[int | None, Proof | None]:
     return None, None
 
 
+def _rule_of_dead(pair: _Pair, dead: _Dead) -> str | None:
+    """Return what a host that the client does not reach is to it; None when it does not matter to the client."""
+    if _refused_there(pair, dead.target):
+        return None
+    if dead.target.source == "configured":
+        return "client_override_dead"
+    if dead.target.source == "cached":
+        if pair.client.facts.service.host_caching is False:
+            return None
+        named = _named(pair)
+        # A host that is kept and that a record names, too, is simply one that is not reached.
+        if named is not None and (same_name(dead.target.name), dead.target.port) not in named:
+            return "client_cached_host_dead"
+    # One of several hosts that is down is no fault of the client's while it reaches another, unless it failed for it just now.
+    asked = any(same_name(failure.host) == same_name(dead.target.name) for failure in pair.situation.failures)
+    return "client_host_not_reached" if asked or not pair.alive else None
+
+
+def _named(pair: _Pair) -> set[tuple[str, int]] | None:
+    """Return the hosts and ports that SRV records name to the client; None when its records are not known."""
+    domains = pair.case.domains_of(pair.client)
+    return {(same_name(record.target), record.port) for domain in domains for record in domain.records} if domains else None
+
+
 def _override_dead(pair: _Pair) -> t.Iterator[Judgement]:
     for dead in pair.dead:
-        if dead.target.source != "configured" or _refused_there(pair, dead.target):
-            continue
-        yield Finding(
-            "client_override_dead",
-            pair.client.name,
-            f"{pair.client.name} is set to the KMS host {dead.target.name}:{dead.target.port}, and does not reach it: {dead.what}. "
-            "With a host set, it looks for no other.",
-            dead.proofs,
-            _values(pair, dead.target),
-            depends_on=(pair.inventory(dead.target.name),),
-            severity=pair.situation.severity,
-        )
+        if _rule_of_dead(pair, dead) == "client_override_dead":
+            yield Finding(
+                "client_override_dead",
+                pair.client.name,
+                f"{pair.client.name} is set to the KMS host {dead.target.name}:{dead.target.port}, and does not reach it: {dead.what}. "
+                "With a host set, it looks for no other.",
+                dead.proofs,
+                _values(pair, dead.target),
+                depends_on=(pair.inventory(dead.target.name),),
+                severity=pair.situation.severity,
+            )
 
 
 def _cached_host_dead(pair: _Pair) -> t.Iterator[Judgement]:
-    if pair.client.facts.service.host_caching is False:
-        return
-    domains = pair.case.domains_of(pair.client)
-    named = {(same_name(record.target), record.port) for domain in domains for record in domain.records}
     for dead in pair.dead:
-        if not _cached_apart(dead, bool(domains), named) or _refused_there(pair, dead.target):
+        if _rule_of_dead(pair, dead) != "client_cached_host_dead":
             continue
-        others = ", ".join(sorted(f"{name}:{port}" for name, port in named))
+        others = ", ".join(sorted(f"{name}:{port}" for name, port in _named(pair) or ()))
         yield Finding(
             "client_cached_host_dead",
             pair.client.name,
@@ -302,30 +321,13 @@ def _cached_host_dead(pair: _Pair) -> t.Iterator[Judgement]:
         )
 
 
-def _cached_apart(dead: _Dead, known: bool, named: t.AbstractSet[tuple[str, int]]) -> bool:
-    """Tell whether a cached host is dead and no SRV record leads to it: else it is simply a host that is not reached."""
-    return dead.target.source == "cached" and known and (same_name(dead.target.name), dead.target.port) not in named
-
-
 def _not_reached(pair: _Pair) -> t.Iterator[Judgement]:
     client, situation = pair.client, pair.situation
     told: set[str] = set()
-    domains = pair.case.domains_of(client)
-    named = {(same_name(record.target), record.port) for domain in domains for record in domain.records}
-    caching = client.facts.service.host_caching is not False
     for dead in pair.dead:
-        if (
-            dead.target.source == "configured"
-            or (caching and _cached_apart(dead, bool(domains), named))
-            or _refused_there(pair, dead.target)
-        ):
-            continue
-        # One of several hosts that is down is no fault of the client's while it reaches another, unless it failed for it just now.
-        asked = any(same_name(failure.host) == same_name(dead.target.name) for failure in situation.failures)
-        if pair.alive and not asked:
-            continue
-        told.add(same_name(dead.target.name))
-        yield _not_reached_finding(pair, dead.target.name, dead.target.port, dead.what, dead.proofs)
+        if _rule_of_dead(pair, dead) == "client_host_not_reached":
+            told.add(same_name(dead.target.name))
+            yield _not_reached_finding(pair, dead.target.name, dead.target.port, dead.what, dead.proofs)
     for failure in pair.failures("client_host_not_reached"):
         if failure.host is None:
             hosts = pair.hosts(failure)
@@ -386,6 +388,8 @@ def _blocked(pair: _Pair) -> t.Iterator[Judgement]:
     client = pair.client
     for dead in pair.dead:
         target, host = dead.target, dead.target.machine
+        if _rule_of_dead(pair, dead) is None:
+            continue
         # A name without an address leads nowhere: nothing is in the way there.
         if dead.outcome == "no_address" or (host is not None and host.facts.host.listening_port not in (None, target.port)):
             continue
