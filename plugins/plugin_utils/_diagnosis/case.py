@@ -170,8 +170,11 @@ class Case:
         for name, owners in short.items():
             if len({owner.name for owner in owners}) == 1:
                 self._by_name.setdefault(name, owners[0])
+        # By which addresses a name is reached: a probe may have gone to one of them, where the prober's own resolver does not have the name.
+        self._addresses: dict[str, set[str]] = collections.defaultdict(set)
         for domain in self.srv:
             for target, addresses in domain.addresses.items():
+                self._addresses[same_name(target)] |= set(map(same_name, addresses))
                 owner = self.host_named(target)
                 if owner is not None:
                     for address in addresses:
@@ -195,9 +198,10 @@ class Case:
         return host.events is not None and (state is None or state.problem is None)
 
     def probes_of(self, name: str, port: int | None = None) -> tuple[EndpointView, ...]:
-        """Return the probes of a host, by any of its names, and of one port where it is given."""
+        """Return the probes of a host, by any of its names and by the addresses of SRV records, and of one port where it is given."""
         machine = self.host_named(name)
         names = {same_name(name)} | (machine.names if machine else set())
+        names |= {address for found in names for address in self._addresses.get(found, ())}
         return tuple(probe for probe in self.probes if same_name(probe.host) in names and (port is None or probe.port == port))
 
     def domains_of(self, client: MachineEvidence) -> tuple[DomainView | DomainEvidence, ...]:
