@@ -40,6 +40,7 @@ class Explanation:
     cause:    what usually leads to it, or None.
     remedy:   what to do about it, or None.
     category: a word of errors.yml or wsman.yml by which codes group (count, dns, key, access, quota ...), or None.
+    sources:  where that is from, of the codes of errors.yml.
     """
 
     code: int
@@ -48,6 +49,7 @@ class Explanation:
     cause: str | None = None
     remedy: str | None = None
     category: str | None = None
+    sources: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -104,13 +106,14 @@ def _load_codes() -> dict[int, Explanation]:
     errors, paths = read_data("errors.yml"), read_data("wsman.yml")
     codes: dict[int, Explanation] = {}
     for text, symbol in errors["sl_symbols"].items():
-        codes[int(text, 16)] = Explanation(int(text, 16), symbol)
+        codes[int(text, 16)] = Explanation(int(text, 16), symbol, sources=(errors["sources"]["W32"],))
     for section in ("wsman", "wbem", "win32"):
         for text, symbol, meaning, category, remedy in paths[section]:
             codes[int(text, 16)] = Explanation(int(text, 16), symbol, meaning, None, remedy, category)
     for row in errors["errors"]:
         number = int(row["code"], 16)
-        codes[number] = Explanation(number, row["symbol"], row["meaning"], row["cause"], row["remedy"], row["category"])
+        sources = tuple(errors["sources"][source] for source in row["sources"])
+        codes[number] = Explanation(number, row["symbol"], row["meaning"], row["cause"], row["remedy"], row["category"], sources)
     return codes
 
 
