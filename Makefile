@@ -20,7 +20,7 @@ export PYTHONPATH := $(CURDIR)/.cache:$(CURDIR)
 
 help:
 	@echo 'make demo    a simulated estate: one KMS host and its clients, deployed and activated by the playbooks'
-	@echo 'make test    every test; PYTEST_ARGS="-k firewall" for some of them'
+	@echo 'make test    every test, on all processors; PYTEST_ARGS="-k firewall" for some of them, PYTEST_ARGS="-n 0" in one process'
 	@echo 'make lint    ruff, mypy, yamllint, ansible-lint, antsibull-changelog'
 	@echo 'make bench   what a read costs by either way, beside a no-op and ansible.windows, in one run (downloads 54 MB once)'
 	@echo 'make fuzz    damaged answers of Windows to the parser for a minute of CPU time; SECONDS=600 for longer'
@@ -34,7 +34,7 @@ demo: prepare
 
 test: prepare
 	@sh tests/prepare_kerberos.sh
-	@'$(VENV)' -m pytest $(PYTEST_ARGS)
+	@'$(VENV)' -m pytest -n auto --dist loadscope --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint:
 	@sh tests/prepare.sh '$(PYTHON)' lint-requirements.txt

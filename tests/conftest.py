@@ -1,10 +1,13 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tests over either backend: the marks powershell and wsman, and the last line of a run, which counts them.
+"""Tests over either backend: the marks powershell and wsman, and the last line of a run, which counts them. How a run is shared out to processes.
 
 @pytest.mark.powershell    the test needs the lab's PowerShell engine (tests/lab/engine.py); without one it is skipped
 @pytest.mark.wsman         the test goes over wsman
+
+`make test` runs pytest with -n auto --dist loadscope: a process for each processor. The tests of a file, and those of a class, stay together in one process,
+because they share labs; so a class is for tests that need none of what the others of their file do. `pytest FILE` alone is one process, as ever.
 """
 
 from __future__ import annotations
@@ -24,6 +27,30 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs an engine where there is none. One that is named and cannot be used is an error of every such test."""
     if item.get_closest_marker("powershell") is not None and engine.find() is None:
         pytest.skip(_NO_ENGINE)
+
+
+# What takes a minute or more, longest first (--durations=0), so that no process is left alone with it at the end. After it come the other system tests.
+_LONGEST = (
+    "tests/system/test_backends.py",
+    "tests/system/test_playbooks.py",
+    "tests/system/test_secrets.py",
+    "tests/system/test_faults.py",
+    "tests/system/test_facts_file.py",
+    "tests/system/test_authentication.py",
+    "tests/system/test_operations.py",
+    "tests/system/test_requests.py",
+    "tests/system/lab/test_shell.py",
+    "tests/system/lab/test_commands.py",
+    "tests/system/test_options.py",
+    "tests/system/",
+)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put what takes long first where several processes share the tests; the order within a file stays."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: next((rank for rank, path in enumerate(_LONGEST) if item.nodeid.startswith(path)), len(_LONGEST)))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
