@@ -22,7 +22,7 @@ from ..._evidence.host_index import SharedCmid, guid, same_machine
 from ..._licensing.model import LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ._hosts import AFFECTED_SHOWN, full_name, is_office, label_of, listed, number, port_of, windows_host_product
+from ._hosts import AFFECTED_SHOWN, domains_of_host, full_name, is_office, label_of, listed, number, port_of, windows_host_product
 from .registry import FleetRule
 
 
@@ -150,6 +150,7 @@ class CountSpread:
         if len(using) < 2:
             return
         logged = case.served.distinct_clients(case.now)
+        domains = [domain for host in case.hosts if host.name in using for domain in domains_of_host(host)]
         known = len(self._clients[THRESHOLD_SERVER] | self._clients[THRESHOLD_CLIENT])
         for threshold in (THRESHOLD_CLIENT, THRESHOLD_SERVER):
             needed = (
@@ -162,7 +163,7 @@ class CountSpread:
             if not needed or max(using.values()) >= threshold or sum(using.values()) < threshold:
                 continue
             if distinct >= threshold:
-                yield self._finding(using, threshold, distinct, logged, known)
+                yield self._finding(using, threshold, distinct, logged, known, next(iter(domains), "<domain>"))
                 return
             yield Unjudged(
                 "count_spread",
@@ -171,7 +172,7 @@ class CountSpread:
             )
 
     @staticmethod
-    def _finding(counts: t.Mapping[str, int], threshold: int, distinct: int, logged: int, known: int) -> Finding:
+    def _finding(counts: t.Mapping[str, int], threshold: int, distinct: int, logged: int, known: int, domain: str) -> Finding:
         names = sorted(counts)
         who = "Windows clients" if threshold == THRESHOLD_CLIENT else "Windows Server and Office"
         each = listed((f"{name} {counts[name]}" for name in names), 10)
@@ -186,7 +187,7 @@ class CountSpread:
                     "events 12290 of the hosts, activation_info of the clients",
                 ),
             ),
-            {"hosts": ", ".join(names), "count": str(threshold)},
+            {"hosts": ", ".join(names), "count": str(threshold), "domain": domain},
             affects=tuple(names),
         )
 

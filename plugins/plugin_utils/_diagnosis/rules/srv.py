@@ -16,7 +16,7 @@ import typing as t
 from ..._evidence.view import CONNECTED, SrvRecord
 from ..case import Case, DomainEvidence, MachineEvidence, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ._hosts import domains_of_host, is_known, listed, number, probe_proof
+from ._hosts import domains_of_host, full_name, is_known, listed, number, probe_proof
 from .registry import CaseRule
 
 ANSWERED = "answered"
@@ -38,7 +38,7 @@ def missing(case: Case) -> t.Iterator[Judgement]:
         if evidence.status not in COUNTED and not held:
             yield Unjudged(rule, evidence.domain, f"an answer for {evidence.name} (the resolver: {evidence.status})")
         elif evidence.status in COUNTED and not leads:
-            yield _missing(evidence, held, source)
+            yield _missing(case, evidence, held, source)
         elif evidence.status not in COUNTED and not any(held.values()):
             yield Finding(
                 rule,
@@ -53,7 +53,38 @@ def missing(case: Case) -> t.Iterator[Judgement]:
             yield Unjudged(rule, domain, f"srv_info of {domain}")
 
 
-def _missing(evidence: DomainEvidence, held: t.Mapping[str, tuple[SrvRecord, ...]], source: str) -> Finding:
+def host_missing(case: Case) -> t.Iterator[Judgement]:
+    """Find KMS hosts that publish themselves and have no record, in domains where others have one; an empty domain is L(missing)'s."""
+    for evidence in case.srv:
+        records = [record for record in evidence.records if record.target != NO_SERVICE]
+        if not records:
+            continue
+        held = [record for _server, _status, kept in evidence.authoritative for record in kept]
+        for host in case.hosts:
+            if not host.is_kms_host or not host.facts.host.dns_publishing:
+                continue
+            # The documents disagree whether a list of domains comes in place of the host's own one: what is not listed is not expected.
+            listed_domains = [same_name(line.partition(",")[0]) for line in host.facts.host.publish_domains or ()]
+            if same_name(evidence.domain) not in (listed_domains or domains_of_host(host)):
+                continue
+            if any(case.host_named(record.target) is host for record in (*records, *held)):
+                continue
+            yield Finding(
+                "srv_missing",
+                evidence.domain,
+                f"{host.name} publishes itself in {evidence.domain}, and no record of it is there: clients find "
+                f"{listed(f'{record.target}:{record.port}' for record in records)} instead.",
+                (
+                    Proof("no record of " + host.name, f"srv_info of {evidence.domain}"),
+                    Proof("publishing is on", host.source("host.dns_publishing")),
+                ),
+                {"domain": evidence.domain},
+                depends_on=(host.name,),
+                severity=Severity.WARNING,
+            )
+
+
+def _missing(case: Case, evidence: DomainEvidence, held: t.Mapping[str, tuple[SrvRecord, ...]], source: str) -> Finding:
     holders = [server for server, records in held.items() if records]
     proofs = [Proof(f"the resolver says {evidence.status} for {evidence.name}", source)]
     if evidence.records:
@@ -72,7 +103,7 @@ def _missing(evidence: DomainEvidence, held: t.Mapping[str, tuple[SrvRecord, ...
         evidence.domain,
         sentence,
         tuple(proofs),
-        {"domain": evidence.domain},
+        {"domain": evidence.domain, "host": next((full_name(host) for host in case.hosts if host.is_kms_host), "<host>")},
         # A resolver that lags behind is served by time alone.
         severity=Severity.WARNING if holders and not evidence.records else None,
     )
@@ -174,7 +205,8 @@ def rogue(case: Case) -> t.Iterator[Judgement]:
         return
     for evidence, record, host in _records(case):
         names = {record.target} | (set(host.names) if host is not None else set())
-        if any(case.policy.approves(name) for name in names):
+        if any(case.policy.approves(name) for name in names) or isinstance(_fault(case, evidence, record, host), tuple):
+            # A record that leads to no KMS host is stale, whoever made it.
             continue
         yield Finding(
             "srv_rogue",
@@ -238,4 +270,4 @@ def _shown(identity: tuple[str, int, int, int]) -> str:
     return f"{target}:{port}" + (f" (priority {priority}, weight {weight})" if priority or weight else "")
 
 
-CASE_RULES: tuple[CaseRule, ...] = (missing, wrong_port, stale, rogue, servers_disagree)
+CASE_RULES: tuple[CaseRule, ...] = (missing, host_missing, wrong_port, stale, rogue, servers_disagree)
