@@ -11,7 +11,7 @@ import typing as t
 
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Severity
 
-from tests.diagnosis.faults import FAULTS, Fault, run
+from tests.diagnosis.faults import FAULTS, TOGETHER, Fault, run
 
 Cause = tuple[str, str]
 
@@ -34,7 +34,7 @@ class Outcome:
 def outcome(*faults: Fault) -> Outcome:
     """Diagnose an estate with these faults, and compare the causes above info with the expected ones."""
     roots = {(root.finding.rule, root.finding.subject) for root in run(*faults).diagnosis().roots if root.severity is not Severity.INFO}
-    wanted: set[Cause] = set()
+    wanted: set[Cause] = set(TOGETHER.get(frozenset(fault.name for fault in faults), ()))
     hidden: set[Cause] = set()
     for fault in faults:
         out_of_sight = any(fault.name in other.hides for other in faults)
@@ -50,7 +50,7 @@ def outcome(*faults: Fault) -> Outcome:
 
 def pairs() -> t.Iterator[tuple[Fault, Fault]]:
     """Return every two faults that one estate can have at once."""
-    return ((one, other) for one, other in itertools.combinations(FAULTS, 2) if one.slot != other.slot)
+    return ((one, other) for one, other in itertools.combinations(FAULTS, 2) if one.slots.isdisjoint(other.slots))
 
 
 @dataclasses.dataclass

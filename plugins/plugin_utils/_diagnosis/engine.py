@@ -314,27 +314,32 @@ class _Folding:
                 findings.append(judgement)
         findings.sort(key=lambda f: finding_type(f.rule).rank)
         nodes: list[_OpenRoot | _Folded] = []
+        by_name: dict[str, list[_OpenRoot | _Folded]] = collections.defaultdict(list)
         for finding in findings:
             self._counts[finding.rule] += 1
-            cause = self._cause_of(finding, nodes)
+            cause = self._cause_of(finding, by_name)
+            node: _OpenRoot | _Folded
             if cause is not None:
                 cause.root.consequence(finding)
-                nodes.append(_Folded(finding, cause.root))
-                continue
-            root = _OpenRoot(finding)
-            nodes.append(root)
-            self._per_rule[finding.rule] += 1
-            if self._per_rule[finding.rule] <= self._limit:
-                self._roots.append(root)
+                node = _Folded(finding, cause.root)
             else:
-                self._left_out[finding.rule] += 1
+                node = root = _OpenRoot(finding)
+                self._per_rule[finding.rule] += 1
+                if self._per_rule[finding.rule] <= self._limit:
+                    self._roots.append(root)
+                else:
+                    self._left_out[finding.rule] += 1
+            nodes.append(node)
+            for name in _concerned(finding):
+                by_name[name].append(node)
         return nodes
 
-    def _cause_of(self, finding: Finding, local: list[_OpenRoot | _Folded]) -> _OpenRoot | _Folded | None:
-        concerned = {same_name(name) for name in (finding.subject, *finding.depends_on, *finding.affects)}
-        candidates = [node for node in local if not concerned.isdisjoint(_concerned(node.finding))]
-        candidates += [node for name in concerned for node in self._causes.get(name, ())]
-        causes = [node for node in candidates if finding.rule in all_consequences(node.finding.rule)]
+    def _cause_of(self, finding: Finding, local: t.Mapping[str, list[_OpenRoot | _Folded]]) -> _OpenRoot | _Folded | None:
+        names = {same_name(name) for name in (finding.subject, *finding.depends_on, *finding.affects)}
+        candidates = [node for name in names for where in (local, self._causes) for node in where.get(name, ())]
+        causes = [
+            node for node in candidates if finding.rule in all_consequences(node.finding.rule) and _concerns(node.finding, finding, names)
+        ]
         return min(causes, key=lambda node: finding_type(node.finding.rule).rank, default=None)
 
     def _gap(self, unjudged: Unjudged) -> None:
@@ -381,6 +386,21 @@ class _Folded:
 
 def _severity(finding: Finding) -> Severity:
     return finding.severity or Severity(finding_type(finding.rule).severity)
+
+
+def _concerns(cause: Finding, finding: Finding, names: set[str]) -> bool:
+    """Tell whether a cause is about what a finding depends on.
+
+    What is wrong with a machine as a KMS host says nothing about the same machine as a client: it asks hosts, perhaps others.
+    """
+    scope = finding_type(cause.rule).scope
+    # One client's trouble is nobody else's, even where others are sent to it.
+    if scope == "client" and same_name(cause.subject) != same_name(finding.subject):
+        return False
+    as_host, as_client = scope == "host", finding_type(finding.rule).scope == "client"
+    if as_host and as_client and same_name(cause.subject) == same_name(finding.subject):
+        return same_name(finding.subject) in {same_name(name) for name in (*cause.affects, *finding.depends_on)}
+    return not names.isdisjoint(_concerned(cause))
 
 
 def _concerned(finding: Finding) -> frozenset[str]:

@@ -464,7 +464,9 @@ def publishing_off(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement
     looked_at = [domain for domain in domains if any(same_name(evidence.domain) == domain for evidence in case.srv)]
     without = [domain for domain in looked_at if not _records_of(machine, case, domain)[0]]
     # Where other hosts have records, clients find those: this one may stand by on purpose.
-    without_any = [domain for domain in without if not _records_of(machine, case, domain)[1]]
+    without_any = [
+        domain for domain in without if not any(case.host_named(record.target) for record in _records_of(machine, case, domain)[1])
+    ]
     if without:
         rest = f", and no SRV record of {listed(without)} leads to it"
     elif looked_at:
