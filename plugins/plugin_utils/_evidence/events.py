@@ -131,6 +131,7 @@ def decode_record(record: EventRecord, computer: str | None = None) -> KmsEvent:
     )
 
 
+@functools.lru_cache(maxsize=256)
 def is_licensing_source(source: str) -> bool:
     """Tell whether a provider or classic source is one of Windows licensing.
 
@@ -162,12 +163,13 @@ def _clean(text: str | None) -> str:
     """Return a text with product keys masked, and without the halves of characters that no output can encode."""
     if not isinstance(text, str):
         text = "" if text is None else str(text)
-    return _SURROGATES.sub("\ufffd", mask_keys(text))
+    text = mask_keys(text)
+    return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 
 def _line(text: str) -> str:
     """Return a text as one line without control characters: they would act on the terminal that shows it."""
-    return _CONTROLS.sub(" ", text).strip()
+    return (text if text.isprintable() else _CONTROLS.sub(" ", text)).strip()
 
 
 def _shown(text: str) -> str:
@@ -189,8 +191,7 @@ def _read_parts(kind: EventType, strings: tuple[str, ...], problems: list[str]) 
     fields: dict[str, t.Any] = {}
     code = _code(parts[0] or "", problems)
     for field in kind.fields:
-        part = parts[field.position or 0]
-        fields.update(_nothing_of(field) if part is None else _field(field, part, problems))
+        _put(fields, field, parts[field.position or 0], problems)
     return code, fields
 
 
@@ -199,11 +200,14 @@ def _separate(kind: EventType, strings: tuple[str, ...], size: int, problems: li
     if len(strings) < 2:
         return None
     best, at = 0, 0
+    most = 1 + sum(field.kind in ("guid", "flags") for field in kind.fields)
     # 12290 has an element before the code when it has one more than fields.
     for offset in (1, 0) if len(strings) > size else (0, 1):
         certain = _certainty(kind, strings[offset:])
         if certain > best:
             best, at = certain, offset
+        if best == most:
+            break
     if not best:
         return None
     elements = strings[at : at + size]
@@ -280,12 +284,9 @@ def _read_elements(kind: EventType, strings: tuple[str, ...], problems: list[str
     fields: dict[str, t.Any] = {}
     for field in kind.fields:
         found = _domain(strings) if field.kind == "domain" else _find(field, strings, text, rendered)
-        if found:
-            fields.update(_field(field, found, problems))
-        else:
-            fields.update(_nothing_of(field))
-            if not field.optional:
-                problems.append(f"{field.name} was not found in the record")
+        _put(fields, field, found or None, problems)
+        if not found and not field.optional:
+            problems.append(f"{field.name} was not found in the record")
     return code, fields
 
 
@@ -342,16 +343,31 @@ def _domain(strings: tuple[str, ...]) -> str | None:
 
 
 def _nothing(kind: EventType) -> dict[str, t.Any]:
-    return {name: None for field in kind.fields for name in _nothing_of(field)}
-
-
-def _nothing_of(field: Field) -> dict[str, t.Any]:
-    second = _SECOND.get(field.kind)
-    return {field.name: None} if second is None else {field.name: None, second.format(field.name): None}
+    fields: dict[str, t.Any] = {}
+    for field in kind.fields:
+        _put(fields, field, None, [])
+    return fields
 
 
 _SECOND = {"flags": "flags", "endpoint": "port", "status": "{}_word"}
 """Kinds that give two values, and how the second is called."""
+
+
+def _put(fields: dict[str, t.Any], field: Field, text: str | None, problems: list[str]) -> None:
+    """Put what a text gives, one value or two for some kinds, under its names; None for what can't be read, and for no text."""
+    value: t.Any = None
+    if text:
+        try:
+            value = _READERS[field.kind](text, problems)
+        except _Unreadable as error:
+            problems.append(f"{field.name} is {_shown(text)}, not {error}")
+    elif text is not None and not field.optional:
+        problems.append(f"{field.name} is empty")
+    second = _SECOND.get(field.kind)
+    if second is None:
+        fields[field.name] = value
+    else:
+        fields[field.name], fields[second.format(field.name)] = value or (None, None)
 
 
 def _code(text: str, problems: list[str]) -> CodeFacts | None:
@@ -361,33 +377,20 @@ def _code(text: str, problems: list[str]) -> CodeFacts | None:
     return None
 
 
-def _field(field: Field, text: str, problems: list[str]) -> dict[str, t.Any]:
-    """Return what a text gives: one value or, for some kinds, two."""
-    if not text:
-        if not field.optional:
-            problems.append(f"{field.name} is empty")
-        return _nothing_of(field)
-    try:
-        return dict(zip(_nothing_of(field), _READERS[field.kind](text, problems), strict=True))
-    except _Unreadable as error:
-        problems.append(f"{field.name} is {_shown(text)}, not {error}")
-        return _nothing_of(field)
-
-
 def _read_number(text: str) -> int:
     if not _NUMBER.fullmatch(text) or int(text) > _LARGEST:
         raise _Unreadable("a whole number")
     return int(text)
 
 
-def _read_int(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
-    return (_read_number(text),)
+def _read_int(text: str, _problems: list[str]) -> int:
+    return _read_number(text)
 
 
-def _read_bool(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
+def _read_bool(text: str, _problems: list[str]) -> bool:
     if text not in ("0", "1"):
         raise _Unreadable("0 or 1")
-    return (text == "1",)
+    return text == "1"
 
 
 def _read_status(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
@@ -401,15 +404,14 @@ def _read_flags(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
     return int(text, 16), flag_words(int(text, 16))
 
 
-def _read_guid(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
-    # A pasted text may have been wrapped within it.
-    found = _GUID_ONLY.fullmatch(re.sub(r"\s+", "", text))
+def _read_guid(text: str, _problems: list[str]) -> str:
+    found = _GUID_ONLY.fullmatch(text)
     if found is None:
         raise _Unreadable("a GUID")
-    return (found[1].lower(),)
+    return found[1].lower()
 
 
-def _read_minute(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
+def _read_minute(text: str, _problems: list[str]) -> datetime.datetime:
     found = _YEAR_FIRST.fullmatch(text)
     if found is not None:
         year, _separator, month, day, *clock = found.groups()
@@ -420,7 +422,7 @@ def _read_minute(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
         month, day, year, *clock = found.groups()
     hour, minute, second = (int(part or 0) for part in clock)
     try:
-        return (datetime.datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=datetime.UTC),)
+        return datetime.datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=datetime.UTC)
     except ValueError:
         raise _Unreadable("a time that exists") from None
 
@@ -449,11 +451,11 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _read_text(text: str, _problems: list[str]) -> tuple[t.Any, ...]:
-    return (_line(text) or None,)
+def _read_text(text: str, _problems: list[str]) -> str | None:
+    return _line(text) or None
 
 
-_READERS: dict[str, t.Callable[[str, list[str]], tuple[t.Any, ...]]] = {
+_READERS: dict[str, t.Callable[[str, list[str]], t.Any]] = {
     "int": _read_int,
     "bool": _read_bool,
     "status": _read_status,

@@ -98,14 +98,18 @@ def make(
     """Return a record decoded, its time read as far as it can be told; None for one that another program wrote under the same number."""
     if is_of_another_program(event_id, source):
         return None
-    event = decode(event_id, strings, log=log or None, computer=computer or None, record_number=record_number)
-    if when is None or when == "":
+    found = dates.exact(when)
+    time, local = found or (None, False)
+    event = decode(
+        event_id, strings, log=log or None, computer=computer or None, record_number=record_number, time=time, time_is_local=local
+    )
+    if found is not None or when is None or when == "":
         return event
     near = event.fields.get("client_time")
-    found = dates.read(when, near if isinstance(near, datetime.datetime) else None)
-    if isinstance(found, str):
-        return with_more(event, problems=[found])
-    return with_more(event, time=found[0], time_is_local=found[1])
+    told = dates.read(when, near if isinstance(near, datetime.datetime) else None)
+    if isinstance(told, str):
+        return with_more(event, problems=[told])
+    return with_more(event, time=told[0], time_is_local=told[1])
 
 
 def with_more(event: KmsEvent, **changes: t.Any) -> KmsEvent:
@@ -178,16 +182,18 @@ class Dates:
 
         near: a time in UTC that cannot be far from it.
         """
-        if isinstance(value, collections.abc.Mapping):
-            value = next((value[name] for name in ("value", "DateTime", "SystemTime") if name in value), None)
+        found = self.exact(value)
+        return self._local(_date_text(value), near) if found is None else found
+
+    @staticmethod
+    def exact(value: t.Any) -> tuple[datetime.datetime, bool] | None:
+        """Return a time of a form that is the same everywhere; None for any other."""
         if isinstance(value, datetime.datetime):
             return _zoned(value)
-        text = _INVISIBLE.sub("", str(value)).replace("\u202f", " ").replace("\xa0", " ").strip()
-        for read in (_json_date, _dmtf, _iso):
-            found = read(text)
-            if found is not None:
-                return found
-        return self._local(text, near)
+        if value is None or value == "":
+            return None
+        text = _date_text(value)
+        return _iso(text) or _json_date(text) or _dmtf(text)
 
     def _local(self, text: str, near: datetime.datetime | None) -> tuple[datetime.datetime, bool] | str:
         unclear = f"the time of the record is {mask_keys(text)[:40]!r}, which can't be told"
@@ -225,6 +231,14 @@ class Dates:
         if len(times) == 2 and times[0] != times[1]:
             self._day_first = time == times[0]
         return time, True
+
+
+def _date_text(value: t.Any) -> str:
+    """Return a date as a text; Windows PowerShell nests some of them."""
+    if isinstance(value, collections.abc.Mapping):
+        value = next((value[name] for name in ("value", "DateTime", "SystemTime") if name in value), None)
+    text = str(value).strip()
+    return text if text.isascii() else _INVISIBLE.sub("", text).replace("\u202f", " ").replace("\xa0", " ").strip()
 
 
 def _zoned(time: datetime.datetime) -> tuple[datetime.datetime, bool]:

@@ -110,8 +110,8 @@ def _begins(block: _Block, line: str, label: str, value: str) -> bool:
     if _WEVTUTIL.fullmatch(line):
         return bool(block.lines)
     if not label:
-        # A second line of fields without anything around it.
-        return not block.head and shape_of(line) is not None and any(shape_of(text) for text in block.lines)
+        # A second line of fields without labels around it.
+        return shape_of(line) is not None and any(shape_of(text) for text in block.lines)
     if block.message_at is None and not block.has_id:
         return False
     has_log = any(known in _LOGS for _label, known in block.head)

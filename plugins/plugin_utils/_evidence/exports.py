@@ -21,11 +21,11 @@ import codecs
 import collections.abc
 import importlib
 import io
-import itertools
 import json
 import os
 import pathlib
 import re
+import struct
 import typing as t
 
 from .._keys import mask_keys
@@ -46,9 +46,13 @@ _CHUNK = 64 * 1024
 _LONGEST_VALUE = 256 * 1024 * 1024
 """Characters of one JSON value: a facts line of a host with all that fits its log."""
 
+_EVTX_HEADER, _EVTX_CHUNK = 4096, 65536
+"""Bytes of a log's header, and of each chunk behind it (libyal/libevtx: Windows XML Event Log (EVTX) format)."""
+
 _DAMAGED = 1000
 """Records of a damaged .evtx file one after the other that can't be read, after which no more are tried."""
 
+_EXPORT_AGAIN = "Export it again: wevtutil epl LOG FILE.evtx"
 _AS_XML = "on Windows: wevtutil qe FILE.evtx /lf:true /f:xml > FILE.xml"
 
 
@@ -272,25 +276,32 @@ def _evtx_library(name: str) -> t.Any:
 
 def _read_evtx(opened: t.Callable[[], t.BinaryIO], library: t.Any, name: str) -> t.Iterator[KmsEvent]:
     with opened() as file:
+        header = file.read(_EVTX_HEADER)
+        length = file.seek(0, os.SEEK_END)
+        file.seek(0)
         try:
             # One thread keeps the order of the records.
             records = iter(library.PyEvtxParser(file, number_of_threads=1).records())
         except (RuntimeError, ValueError, OSError) as error:
-            raise ExportError(
-                f"{name} can't be read as an .evtx file: {mask_keys(str(error))[:200]}. Export it again: wevtutil epl"
-            ) from None
-        damaged = 0
-        for number in itertools.count(1):
+            raise ExportError(f"{name} can't be read as an .evtx file: {mask_keys(str(error))[:200]}. {_EXPORT_AGAIN}") from None
+        damaged, number = 0, 0
+        while damaged < _DAMAGED:
+            number += 1
             where = f"record {number} of {name}"
             try:
                 record = next(records, None)
+                if record is None:
+                    break
+                if isinstance(record, Exception):  # Older versions of the library give an error for a record.
+                    raise record
             except (RuntimeError, ValueError, OSError) as error:
                 damaged += 1
                 yield unreadable("", where, str(error)[:200])
-                if damaged >= _DAMAGED:
-                    return
                 continue
-            if record is None:
-                return
             damaged = 0
             yield from read_record(record["data"], where)
+    chunks, next_record = struct.unpack_from("<H", header, 42)[0], struct.unpack_from("<Q", header, 24)[0]
+    if length < _EVTX_HEADER + chunks * _EVTX_CHUNK:
+        yield unreadable("", f"the end of {name}", f"the file is shorter than its header says. {_EXPORT_AGAIN}")
+    elif number == 1 and next_record != 1:
+        raise ExportError(f"{name} has no record that can be read, and its header says that there were some. {_EXPORT_AGAIN}")
