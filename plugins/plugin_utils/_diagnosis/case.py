@@ -22,7 +22,10 @@ from .._evidence.plain import EvidenceError
 from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
 from .._licensing.model import DEFAULT_PORT
 
+T = t.TypeVar("T")
 
+
+@functools.lru_cache(maxsize=4096)
 def same_name(name: str | None) -> str:
     """Return a DNS or computer name for comparison: lower case, without the closing dot, brackets of an IPv6 address and blanks."""
     return (name or "").strip().strip("[]").rstrip(".").casefold()
@@ -48,7 +51,7 @@ class MachineEvidence:
         """Every name by which others may call this machine, made comparable by L(same_name)."""
         return frozenset(filter(None, map(same_name, (self.name, self.facts.machine.name, self.facts.machine.fqdn))))
 
-    @property
+    @functools.cached_property
     def is_kms_host(self) -> bool:
         """True when a KMS host key is installed."""
         return bool(self.facts.host.is_kms_host) or any(p.role == "kms_host" for p in self.facts.products)
@@ -59,12 +62,12 @@ class MachineEvidence:
         found = self.windows_candidates
         return found[0] if len(found) == 1 else None
 
-    @property
+    @functools.cached_property
     def windows_candidates(self) -> tuple[ProductFacts, ...]:
         """The products that can be the machine's Windows: no add-on."""
         return tuple(p for p in self.facts.products if p.application in ("windows", None) and not p.is_addon)
 
-    @property
+    @functools.cached_property
     def kms_clients(self) -> tuple[ProductFacts, ...]:
         """The products that are activated by KMS, of Windows and of Office."""
         return tuple(p for p in self.facts.products if p.role == "kms_client" and not p.is_addon)
@@ -140,6 +143,7 @@ class Case:
     srv:      SRV records by domain.
     probes:   TCP connections that others than the client tried.
     now:      the moment of the diagnosis.
+    largest_host_offset: seconds by which the clock of a host is off at the most, either way, as far as it is known.
     """
 
     def __init__(
@@ -185,7 +189,9 @@ class Case:
             if host.facts.machine.clock_offset_seconds is not None
             for name in host.names
         }
-        self._attempts: tuple[MachineEvidence | None, list[Attempt]] = (None, [])
+        self.largest_host_offset = max(map(abs, self._host_offsets.values()), default=0.0)
+        self._client: MachineEvidence | None = None
+        self._of_client: dict[t.Any, t.Any] = {}
 
     def host_named(self, name: str | None) -> MachineEvidence | None:
         """Return the machine among the hosts that others call by this name or address, None when its evidence is not here."""
@@ -213,12 +219,24 @@ class Case:
         domain = same_name(lookup.domain) if lookup else fqdn.partition(".")[2]
         return tuple(found for found in self.srv if same_name(found.domain) == domain)
 
+    def once(self, client: MachineEvidence, make: t.Callable[[Case, MachineEvidence], T]) -> T:
+        """Return what C(make) makes of a client, made once while rules look at this client and forgotten with the next one."""
+        if self._client is not client:
+            self._client, self._of_client = client, {}
+        found = self._of_client.get(make, self)
+        if found is self:
+            found = self._of_client[make] = make(self, client)
+        return t.cast("T", found)
+
     def targets(self, client: MachineEvidence) -> tuple[Target, ...]:
         """Return the KMS hosts that a client uses or would use, the first first.
 
         A configured host is the only one: it switches discovery off (Microsoft: Deploy KMS Activation; activation-slmgr-vbs-options). Else it is the
         cached one, those of SRV records, and those that it asked lately by its events.
         """
+        return self.once(client, Case._targets)
+
+    def _targets(self, client: MachineEvidence) -> tuple[Target, ...]:
         service = client.facts.service
         found: dict[tuple[str, int], Target] = {}
 
@@ -250,11 +268,7 @@ class Case:
 
     def attempts(self, client: MachineEvidence) -> list[Attempt]:
         """Return what a client's requests came to, the newest first; empty where its events are not known."""
-        owner, attempts = self._attempts
-        if owner is not client:
-            attempts = self._paired(client)
-            self._attempts = (client, attempts)
-        return attempts
+        return self.once(client, Case._paired)
 
     def _paired(self, client: MachineEvidence) -> list[Attempt]:
         if client.events is None:

@@ -142,6 +142,10 @@ class Situation:
 
 def situation_of(client: MachineEvidence, case: Case) -> Situation:
     """Return how a client stands."""
+    return case.once(client, _situation)
+
+
+def _situation(case: Case, client: MachineEvidence) -> Situation:
     all_products = client.facts.products
     products = tuple(p for p in client.kms_clients if not by_directory(p))
     if all_products and not products:

@@ -99,7 +99,13 @@ def client_and_hosts(machine: MachineEvidence, case: Case) -> t.Iterator[Judgeme
     situation = situation_of(machine, case)
     if not situation.judged:
         return
-    if not situation.troubled and machine.discovery is None and machine.facts.machine.clock_offset_seconds is None:
+    own = machine.facts.machine.clock_offset_seconds
+    if (
+        not situation.troubled
+        and machine.discovery is None
+        and (own is None or abs(own) + case.largest_host_offset <= CLOCK_TOLERANCE_SECONDS)
+    ):
+        # Most machines of a fleet: nothing calls for a cause, nothing was looked at, and no pair of clocks can be too far apart.
         return
     pair = _pair(machine, case, situation)
     for rule in _RULES:
