@@ -92,3 +92,22 @@ attributes:
     description: Can be used in conjunction with C(delegate_to) and related keywords.
     support: full
 """
+
+    # For modules whose whole work is done on the controller by an action plugin, and that reach no machine.
+    CONTROLLER_ACTION = r"""
+options: {}
+attributes:
+  platform:
+    description: Target OS/families that can be operated against.
+    support: full
+    platforms: all
+  action:
+    description: Indicates this has a corresponding action plugin so some parts of the options can be executed on the controller.
+    support: full
+  async:
+    description: Supports being used with the C(async) keyword.
+    support: none
+  connection:
+    description: Uses the target's configured connection information to execute code on it.
+    support: none
+"""

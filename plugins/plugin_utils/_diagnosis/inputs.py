@@ -93,36 +93,70 @@ def read_machines(data: t.Any, where: str = "machines") -> list[MachineEvidence]
 
 
 def read_machine_row(row: dict[str, t.Any], place: str) -> MachineEvidence:
-    """Return one machine. Raises EvidenceError, without a product key that the row may hold."""
-    if (row.get("failed") or row.get("unreachable")) and "activation" not in row:
-        return _not_read(row, place)
+    """Return one machine. C(not_read), a list of texts, may say what could not be read of it.
+
+    Raises EvidenceError, whose text has no product key that the row may hold.
+    """
+    failed = (row.get("failed") or row.get("unreachable")) and "activation" not in row
     try:
-        return read_machine(row, place)
+        machine = read_machine({"inventory_hostname": row.get("inventory_hostname"), **_parts(row)} if failed else row, place)
+        more = _texts(row.get("not_read") or [], f"{place}: not_read")
     except EvidenceError:
         # Said again of the masked row: the error quotes what it found, and a key that was cut would not be known for one.
-        read_machine(mask_result(row), place)
+        masked = mask_result(row)
+        if masked != row:
+            read_machine_row(masked, place)
         raise
+    if failed:
+        if not isinstance(row.get("inventory_hostname"), str):
+            raise EvidenceError(f"{place} is a failed result that does not say of which machine: it has no inventory_hostname")
+        word = "reached" if row.get("unreachable") else "read"
+        more = [f"{machine.name} could not be {word}: {row.get('msg') or 'no reason was given'}", *more]
+    if not more:
+        return machine
+    facts = machine.facts
+    details = tuple(ProblemFacts(doing=f"reading {machine.name}", detail=text) for text in more)
+    # The two lists go side by side.
+    known_details = facts.problem_details if len(facts.problem_details) == len(facts.problems) else ()
+    return dataclasses.replace(
+        machine, facts=dataclasses.replace(facts, problems=(*facts.problems, *more), problem_details=(*known_details, *details))
+    )
 
 
-def _not_read(row: dict[str, t.Any], place: str) -> MachineEvidence:
-    name = row.get("inventory_hostname")
-    if not isinstance(name, str):
-        raise EvidenceError(f"{place} is a failed result that does not say of which machine: it has no inventory_hostname")
-    word = "could not be reached" if row.get("unreachable") else "could not be read"
-    problem = f"{name} {word}: {row.get('msg') or 'no reason was given'}"
-    facts = Facts(problems=(problem,), problem_details=(ProblemFacts(doing=f"reading {name}", detail=str(row.get("msg") or "")),))
-    return MachineEvidence(name, facts)
+def _parts(row: dict[str, t.Any]) -> dict[str, t.Any]:
+    return {key: row[key] for key in ("events", "discovery") if row.get(key)}
 
 
-def read_srv(data: t.Any, where: str = "srv") -> list[DomainEvidence]:
-    """Return the SRV records by domain, of each domain the last. Raises EvidenceError."""
-    found = {same_name(domain.domain): domain for domain in (read_domain(row, place) for place, row in srv_rows(data, where))}
+def _texts(data: t.Any, where: str) -> list[str]:
+    if not isinstance(data, (list, tuple)):
+        raise EvidenceError(f"{where} is not a list of texts")
+    return [str(text) for text in data]
+
+
+def read_srv(data: t.Any, where: str = "srv", not_read: list[str] | None = None) -> list[DomainEvidence]:
+    """Return the SRV records by domain, of each domain the last. C(not_read) gets the message of each failed result. Raises EvidenceError."""
+    found: dict[str, DomainEvidence] = {}
+    for place, row in without_failures(srv_rows(data, where), not_read):
+        domain = read_domain(row, place)
+        found[same_name(domain.domain)] = domain
     return list(found.values())
 
 
-def read_probes(data: t.Any, where: str = "probes") -> list[EndpointView]:
-    """Return the TCP connections that were tried. Raises EvidenceError."""
-    return [read_probe(row, place) for place, row in probe_rows(data, where)]
+def read_probes(data: t.Any, where: str = "probes", not_read: list[str] | None = None) -> list[EndpointView]:
+    """Return the TCP connections that were tried. C(not_read) gets the message of each failed result. Raises EvidenceError."""
+    return [read_probe(row, place) for place, row in without_failures(probe_rows(data, where), not_read)]
+
+
+def without_failures(
+    rows: t.Iterable[tuple[str, dict[str, t.Any]]], not_read: list[str] | None
+) -> t.Iterator[tuple[str, dict[str, t.Any]]]:
+    """Leave out results of tasks that were skipped, and of those that failed: what they say goes to C(not_read)."""
+    for place, row in rows:
+        if row.get("failed") or row.get("unreachable"):
+            if not_read is not None:
+                not_read.append(str(row.get("msg") or f"{place} is a failed result that gives no reason"))
+        elif not row.get("skipped"):
+            yield place, row
 
 
 def newer(old: MachineEvidence, new: MachineEvidence) -> MachineEvidence:

@@ -43,24 +43,28 @@ _OUTCOMES = {
 Plain = t.Mapping[str, t.Any]
 
 
-def report_lines(diagnosis: Plain, *, width: int = WIDTH, assumptions: t.Sequence[str] = ()) -> list[str]:
+def report_lines(diagnosis: Plain, *, width: int = WIDTH, assumptions: t.Sequence[str] = (), not_read: t.Sequence[str] = ()) -> list[str]:
     """Return the report, line by line.
 
     diagnosis:   plain data of a Diagnosis.
     width:       characters of a line, brought to between NARROWEST and WIDEST.
     assumptions: what was taken for granted when the evidence was put together, one sentence each.
+    not_read:    what could not be read besides machines, one message each.
     """
     page = _Page(min(max(width, NARROWEST), WIDEST))
     page.text(diagnosis["verdict"])
     groups = _by_rule(diagnosis["findings"])
     for number, group in enumerate(groups, start=1):
-        _finding(page, number if len(groups) > 1 else None, group, diagnosis["left_out"].get(group[0]["id"], 0))
+        # The verdict is the sentence of the first one.
+        said = number == 1 and diagnosis["verdict"].startswith(group[0]["sentence"])
+        _finding(page, number if len(groups) > 1 else None, group, diagnosis["left_out"].get(group[0]["id"], 0), said=said)
     _attempts(page, diagnosis["attempts"])
     _gaps(page, diagnosis["not_judged"])
-    if assumptions:
-        page.heading("Taken for granted")
-        for sentence in assumptions:
-            page.item(sentence)
+    for heading, sentences in (("Could not be read", not_read), ("Taken for granted", assumptions)):
+        if sentences:
+            page.heading(heading)
+            for sentence in sentences:
+                page.item(sentence)
     return page.lines
 
 
@@ -72,10 +76,11 @@ def _by_rule(findings: t.Sequence[Plain]) -> list[list[Plain]]:
     return list(groups.values())
 
 
-def _finding(page: _Page, number: int | None, group: t.Sequence[Plain], left_out: int) -> None:
+def _finding(page: _Page, number: int | None, group: t.Sequence[Plain], left_out: int, *, said: bool) -> None:
     first, *others = group
     page.heading(f"{'' if number is None else f'{number}. '}{_WORDS[first['severity']]}: {first['title']}")
-    page.text(first["sentence"])
+    if not said:
+        page.text(first["sentence"])
     if first["why"]:
         page.text(first["why"])
     if others or left_out:
@@ -99,7 +104,7 @@ def _finding(page: _Page, number: int | None, group: t.Sequence[Plain], left_out
         page.label("To read")
         for source in first["sources"]:
             page.copied(source)
-    page.text(f"[{first['id']}]")
+    page.lines += ["", f"[{first['id']}]"]
 
 
 def _consequence(consequence: Plain, cause: str | None) -> str:
@@ -127,7 +132,12 @@ def _attempts(page: _Page, attempts: t.Mapping[str, t.Sequence[Plain]]) -> None:
     shown = [(name, rows) for name, rows in attempts.items() if rows]
     for name, rows in shown[:ATTEMPTS_OF]:
         page.heading(f"What {name} tried" + (f" (the last {ATTEMPTS_SHOWN} of {len(rows)})" if len(rows) > ATTEMPTS_SHOWN else ""))
-        page.table(("When (UTC)", "KMS host", "For", "Outcome", "Code", "Count"), [_attempt(row) for row in rows[:ATTEMPTS_SHOWN]])
+        page.table(("When (UTC)", "KMS host", "Kind", "Outcome", "Count", "Code"), [_attempt(row) for row in rows[:ATTEMPTS_SHOWN]])
+        codes = {row["code"]["code"]: row["code"] for row in rows[:ATTEMPTS_SHOWN] if row["code"]}
+        for code in codes.values():
+            page.item(
+                f"{code['code']}{' ' + code['symbol'] if code['symbol'] else ''}: {code['meaning'] or 'nothing is known of this code'}"
+            )
         for note in dict.fromkeys(note for row in rows[:ATTEMPTS_SHOWN] for note in row["notes"]):
             page.item(note)
     if len(shown) > ATTEMPTS_OF:
@@ -135,16 +145,15 @@ def _attempts(page: _Page, attempts: t.Mapping[str, t.Sequence[Plain]]) -> None:
 
 
 def _attempt(row: Plain) -> tuple[str, ...]:
-    code = row["code"] or {}
     count, required = row["count"], row["required_count"]
     host = "?" if row["host"] is None else row["host"] if row["port"] is None else f"{row['host']}:{row['port']}"
     return (
-        "?" if row["time"] is None else row["time"].replace("T", " ").removesuffix("Z"),
+        "?" if row["time"] is None else row["time"].replace("T", " ")[:16],
         host,
-        {"first": "activation", "renewal": "renewal"}.get(row["kind"], "?"),
+        {"unknown": "?"}.get(row["kind"], str(row["kind"])),
         _OUTCOMES.get(row["outcome"], str(row["outcome"])),
-        " ".join(filter(None, (code.get("code"), code.get("symbol")))) or "-",
-        ("-" if count is None else str(count)) + ("" if required is None else f" of {required}"),
+        ("?" if count is None else str(count)) + ("" if required is None else f" of {required}"),
+        row["code"]["code"] if row["code"] else "-",
     )
 
 
@@ -159,7 +168,10 @@ def _gaps(page: _Page, gaps: t.Sequence[Plain]) -> None:
     for needs, rows in needed.items():
         subjects = list(dict.fromkeys(subject for row in rows for subject in row["subjects"]))
         count = max(max(row["count"] for row in rows), len(subjects))
-        page.item(f"{needs}: would tell of {_names(subjects, count)} whether this is so: {'; '.join(row['title'] for row in rows)}")
+        # What is needed mostly says of whom.
+        unsaid = [subject for subject in subjects if subject not in needs]
+        of = f" (of {_names(unsaid, count - len(subjects) + len(unsaid))})" if unsaid else ""
+        page.item(f"{needs}. Open without it{of}: {'; '.join(row['title'] for row in rows)}")
 
 
 def _names(names: t.Sequence[str], count: int) -> str:
@@ -184,7 +196,7 @@ class _Page:
 
     def label(self, text: str) -> None:
         """Begin a part of a part."""
-        self.lines.append(f"{text}:")
+        self.lines += ["", f"{text}:"]
 
     def text(self, text: str, indent: int = 0) -> None:
         """Write a sentence or two."""
@@ -203,11 +215,14 @@ class _Page:
         self.lines += textwrap.indent(text.strip("\n"), " " * indent).splitlines()
 
     def table(self, headings: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> None:
-        """Write columns, each as wide as its widest cell; a row that is too long has its last cells in a line of their own."""
+        """Write columns, each as wide as its widest cell. Where that is too wide for the page, each row is an entry of a list."""
         widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
+        if 2 + sum(widths) + 2 * (len(widths) - 1) > self.width:
+            for row in rows:
+                self.item(f"{row[0]}  {', '.join(f'{heading}: {cell}' for heading, cell in zip(headings[1:], row[1:], strict=True))}")
+            return
         for row in (headings, *rows):
-            line = "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip()
-            self._wrapped(line, "  ", "      ") if len(line) + 2 > self.width else self.lines.append(f"  {line}")
+            self.lines.append("  " + "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip())
 
     def _wrapped(self, text: str, first: str, then: str) -> None:
         for number, paragraph in enumerate(text.strip().splitlines() or [""]):
