@@ -32,11 +32,14 @@ KEEP = 32
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})\}?")
+_PLACEHOLDER = re.compile(r"[<>*?\s]")
+_BLACKED_OUT = re.compile(r"[xX.\-_]+")
 _NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 _ROW = struct.Struct(">QQQIiibbIIB")
 """Milliseconds since 1970 (0: unknown) and number of the record, client time, code, minimum count, minutes, status, virtual (-1: unknown), numbers of the
 activation id and of the computer, flags. Big-endian, so that rows sort by time as they are."""
+_TIMES = struct.Struct(">Q8xQ")
 _LOCAL, _CODED = 1, 2
 
 
@@ -232,10 +235,11 @@ class HostIndex:
 
     # --- one client ---
 
-    def of_client(self, cmids: t.Collection[str] = (), names: t.Collection[str] = ()) -> Kept:
+    def of_client(self, cmids: t.Collection[str] = (), names: t.Collection[str] = (), since: datetime.datetime | None = None) -> Kept:
         """Return what is there of a client: the requests of its CMIDs under its names, or without a name, and those under its names without a CMID.
 
-        Without names, everything that came with its CMIDs; without a CMID, everything that came under its names.
+        Without names, everything that came with its CMIDs; without a CMID, everything that came under its names. With C(since), only requests whose record
+        or whose own time is later.
         """
         wanted = {found for found in (guid(cmid) for cmid in cmids) if found}
         own = [found for found in (machine_name(name) for name in names) if found]
@@ -253,7 +257,13 @@ class HostIndex:
             if (not wanted or not key[0]) and any(same_machine(key[1], name) for name in own)
         ]
         clients = [(key[0], self._clients[key]) for key in dict.fromkeys(keys)]
-        events = [self._event(cmid, client.name, row) for cmid, client in clients for row in client.rows]
+        first = _milliseconds(since)
+        events = [
+            self._event(cmid, client.name, row)
+            for cmid, client in clients
+            for row in client.rows
+            if not first or max(_TIMES.unpack_from(row)) >= first or not any(_TIMES.unpack_from(row))
+        ]
         events.sort(key=lambda event: event.time or event.fields["client_time"] or _EPOCH)
         oldest_kept = [_ROW.unpack(client.rows[0]) for _, client in clients if client.dropped]
         return Kept(
@@ -379,17 +389,25 @@ class HostIndex:
 
 def guid(value: t.Any) -> str | None:
     """Return a GUID in lower case without braces; None for what is none, was blacked out, or is all zeros."""
-    found = _GUID.fullmatch(value.strip()) if isinstance(value, str) else None
+    return _guid(value) if isinstance(value, str) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _guid(value: str) -> str | None:
+    found = _GUID.fullmatch(value.strip())
     text = found[1].lower() if found else None
     return None if text == _NO_GUID else text
 
 
 def machine_name(value: t.Any) -> str | None:
     """Return a machine's name without a final dot; None for what can't be one, a placeholder such as C(<KMS Client name>) for one."""
-    if not isinstance(value, str):
-        return None
+    return _machine_name(value) if isinstance(value, str) else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _machine_name(value: str) -> str | None:
     text = value.strip().rstrip(".")
-    return text if text and not re.search(r"[<>*?\s]", text) and not re.fullmatch(r"[xX.\-_]+", text) else None
+    return text if text and not _PLACEHOLDER.search(text) and not _BLACKED_OUT.fullmatch(text) else None
 
 
 @functools.lru_cache(maxsize=4096)

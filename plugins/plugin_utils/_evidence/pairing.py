@@ -70,6 +70,8 @@ _MINUTES_TOLERANCE = 2
 _HOST_CLOCK_TOLERANCE = 4 * 3600.0
 """Seconds. A host refuses a client whose clock differs by more (Microsoft: SupportArticles-docs, error-0xc004f06c-activate-windows)."""
 
+_BEFORE = datetime.timedelta(days=2)
+
 _NOT_ENOUGH_COUNT_FLAG = 0x04000000
 """Status flag of 12288 and 12289 (Volume Activation 2.0 Operations Guide, p. 29)."""
 _NOT_ENOUGH_COUNT_CODE = 0xC004F038
@@ -259,7 +261,9 @@ def pair_fleet(
     for client in clients:
         cmids = {*client.cmids, *(str(event.fields.get("cmid")) for event in client.events if event.event_id == REQUEST_SENT)}
         names = {*client.names, *(event.computer for event in client.events if event.computer)}
-        kept = index.of_client(cmids, names or (() if any(guid(cmid) for cmid in cmids) else (client.name,)))
+        # Local time and a clock that is off may put a request before the moment from which on requests count.
+        since = None if client.since is None else client.since - _BEFORE
+        kept = index.of_client(cmids, names or (() if any(guid(cmid) for cmid in cmids) else (client.name,)), since)
         yield (
             client,
             pair_client(
@@ -376,15 +380,18 @@ def _host_records(
 def _identity(event: KmsEvent) -> t.Hashable:
     """What makes two records one: what they hold, and their number in the log; their time where they have none."""
     fields = event.fields
+    # A value of an odd kind counts by its text.
+    values = [value if isinstance(value, _PLAIN) else str(value) for value in map(fields.get, _IDENTITY)]
     return (
         event.event_id,
         event.record_number if event.record_number is not None else event.time,
         (event.computer or "").casefold(),
         None if event.code is None else event.code.code,
-        *(str(fields.get(name)) for name in _IDENTITY),
+        *values,
     )
 
 
+_PLAIN = (str, int, datetime.datetime, type(None))
 _IDENTITY = ("client_time", "cmid", "activation_id", "host", "port", "client", "status_flags", "activated", "count", "minutes_to_expiry")
 
 
