@@ -9,6 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release. The ids are p
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 from .loader import read_data
 
@@ -76,6 +77,7 @@ def finding_types() -> tuple[FindingType, ...]:
     return tuple(_TYPES.values())
 
 
+@functools.cache
 def all_consequences(rule: str) -> frozenset[str]:
     """Return the ids that a finding of this rule explains, at first or at further hand."""
     found: set[str] = set()
