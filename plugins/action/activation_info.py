@@ -18,7 +18,7 @@ from ..plugin_utils._keys import mask_result
 from ..plugin_utils._licensing.attention import answers
 from ..plugin_utils._licensing.read import read_activation
 from ..plugin_utils._windows.beside import Beside
-from ..plugin_utils._windows.errors import UnreachableError, WindowsError
+from ..plugin_utils._windows.errors import LoginRefusedError, RedirectedError, WindowsError
 from ..plugin_utils._windows.interface import Reading, Windows
 
 
@@ -55,7 +55,7 @@ class ActionModule(KmsAction):
         now = self.clock().now()
         try:
             return discover(windows, now, read_facts(facts), domain_readings)
-        except UnreachableError:
+        except (LoginRefusedError, RedirectedError):
             raise
         except WindowsError as error:
             # The facts are there: that no PowerShell answers does not take them away.

@@ -559,12 +559,12 @@ Function Invoke-AnsibleKmsEvents {
         FilterXPath = ConvertFrom-AnsibleKmsText -Text $Events.xpath
         LogName = ConvertFrom-AnsibleKmsText -Text $Events.log
     }
-    # The loop runs once; "break" inside of it ends the pipeline at the bound.
-    do {
+    # The loop runs once; "break" inside of it ends the pipeline at the bound. It names the loop, because it would end one of a function before it first.
+    :reading do {
         Get-WinEvent @search 2>&1 | ForEach-Object -Process {
             if ($watch.Elapsed.TotalSeconds -ge $Events.budget_seconds -or $failedInARow -ge 100) {
                 $complete = $false
-                break
+                break reading
             }
             if ($_ -is [System.Management.Automation.ErrorRecord]) {
                 $failures.Add($_)
@@ -578,18 +578,18 @@ Function Invoke-AnsibleKmsEvents {
             }
             if ($rows.Count -ge $Events.limit) {
                 $complete = $false
-                break
+                break reading
             }
-            $record = [PSCustomObject]@{
-                ComputerName = $_.MachineName
-                EventCode = $_.Id
-                InsertionStrings = [string[]]@(foreach ($property in $_.Properties) { [string]$property.Value })
-                Logfile = $_.LogName
-                RecordNumber = $_.RecordId
-                SourceName = $_.ProviderName
-                TimeGenerated = $_.TimeCreated
-            }
-            $rows.Add((ConvertTo-AnsibleKmsRow -InputObject $record -Name $record.PSObject.Properties.Name))
+            # Written out, because a call of a function for each value costs many times as much. There are no secrets in a run that reads.
+            $rows.Add(@{
+                    ComputerName = @([string]$_.MachineName)
+                    EventCode = @([string]$_.Id)
+                    InsertionStrings = @(foreach ($property in $_.Properties) { [string]$property.Value })
+                    Logfile = @([string]$_.LogName)
+                    RecordNumber = @([string]$_.RecordId)
+                    SourceName = @([string]$_.ProviderName)
+                    TimeGenerated = ConvertTo-AnsibleKmsTextList -Value $_.TimeCreated
+                })
         }
     } while ($false)
     foreach ($failure in $failures) {
