@@ -5,9 +5,9 @@
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
-What was not seen has no line. Three things are told more freely than slmgr.vbs does: each keyed product has its block, as with /dlv all; the block of a KMS
-client has its settings whether it is licensed or not, where slmgr.vbs tells to run /ato first; and a reason stands with every status that has one. The texts are those of the catalogue by which pasted output
-is read, and what is written here is read back by C(parse_dlv).
+What was not seen has no line. Three things are told more freely than slmgr.vbs does: each keyed product has its block, as with /dlv all; the block of a
+KMS client has its settings whether it is licensed or not, where slmgr.vbs tells to run /ato first; and a reason stands with every status that has one.
+The texts are those of the catalogue by which pasted output is read, and what is written here is read back by C(parse_dlv).
 """
 
 from __future__ import annotations
