@@ -205,11 +205,12 @@ class HostsDisagree:
             return
         serious = {
             "host key": self._by_value(hosts, self._generation),
-            "port": self._by_value(hosts, lambda host: host.facts.host.listening_port),
             "activation interval": self._by_value(hosts, self._interval("activation_interval_minutes")),
             "renewal interval": self._by_value(hosts, self._interval("renewal_interval_minutes")),
         }
+        # Records carry each host's port, and who publishes is a choice.
         slight = {
+            "port": self._by_value(hosts, lambda host: host.facts.host.listening_port),
             "publishing": self._by_value(hosts, lambda host: self._word(host.facts.host.dns_publishing)),
             "low priority": self._by_value(hosts, lambda host: self._word(host.facts.host.low_priority)),
         }

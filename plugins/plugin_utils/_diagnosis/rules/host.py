@@ -392,7 +392,7 @@ def publish_failed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement
         return
     for domain, event in _last_attempts(records).items():
         if event.event_id == PUBLISH_FAILED:
-            yield _publish_failed(machine, case, domain, event)
+            yield from _publish_failed(machine, case, domain, event)
 
 
 def _last_attempts(records: t.Iterable[KmsEvent]) -> dict[str, KmsEvent]:
@@ -406,7 +406,7 @@ def _last_attempts(records: t.Iterable[KmsEvent]) -> dict[str, KmsEvent]:
     return last
 
 
-def _publish_failed(machine: MachineEvidence, case: Case, domain: str, event: KmsEvent) -> Finding:
+def _publish_failed(machine: MachineEvidence, case: Case, domain: str, event: KmsEvent) -> t.Iterator[Judgement]:
     code = event.number
     own, others = _records_of(machine, case, domain)
     why = f" ({explained(code)})" if code is not None else ""
@@ -414,16 +414,15 @@ def _publish_failed(machine: MachineEvidence, case: Case, domain: str, event: Km
         why += ": the record belongs to another host or was made by hand, and this host may not change it"
     sentence = f"{machine.name} could not publish its SRV record in {domain or 'its domain'}{why}."
     proofs = [Proof(f"12293 for {domain or 'a domain'}{why}, no later 12294", event_source(event, machine.name))]
-    severity = None
     if own:
-        sentence += " A record that leads to it is there all the same, so nothing is missing; if it was made by hand, publishing can be switched off."
-        severity = Severity.INFO
-    elif others:
+        yield _by_hand(machine, domain, own, sentence, proofs)
+        return
+    severity = None
+    if others:
         sentence += f" Clients find {listed(dict.fromkeys(record.target for record in others))} there, and not this host."
+        proofs.append(Proof(listed(f"{record.target}:{record.port}" for record in others), f"srv_info of {domain}"))
         severity = Severity.WARNING
-    if own or others:
-        proofs.append(Proof(listed(f"{record.target}:{record.port}" for record in own or others), f"srv_info of {domain}"))
-    return Finding(
+    yield Finding(
         "dns_publish_failed",
         machine.name,
         sentence,
@@ -431,6 +430,18 @@ def _publish_failed(machine: MachineEvidence, case: Case, domain: str, event: Km
         {"host": full_name(machine), "domain": domain or "<domain>"},
         affects=(domain,) if domain else (),
         severity=severity,
+    )
+
+
+def _by_hand(machine: MachineEvidence, domain: str, own: t.Sequence[SrvRecord], sentence: str, proofs: t.Iterable[Proof]) -> Finding:
+    """Return the remark that a record is there which the host does not keep itself. It is another id, since it is the cause of nothing."""
+    found = listed(f"{record.target}:{record.port}" for record in own)
+    return Finding(
+        "dns_record_by_hand",
+        machine.name,
+        f"{sentence} The record that leads to it, {found} in {domain}, was made in another way.",
+        (*proofs, Proof(found, f"srv_info of {domain}")),
+        {"host": full_name(machine), "domain": domain},
     )
 
 
@@ -463,26 +474,23 @@ def publishing_off(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement
     domains = domains_of_host(machine)
     looked_at = [domain for domain in domains if any(same_name(evidence.domain) == domain for evidence in case.srv)]
     without = [domain for domain in looked_at if not _records_of(machine, case, domain)[0]]
-    # Where other hosts have records, clients find those: this one may stand by on purpose.
-    without_any = [
-        domain for domain in without if not any(case.host_named(record.target) for record in _records_of(machine, case, domain)[1])
-    ]
-    if without:
-        rest = f", and no SRV record of {listed(without)} leads to it"
-    elif looked_at:
-        rest = "; the record that leads to it was made in another way"
-    else:
-        rest = "; whether a record leads to it was not looked at"
-    proofs = [Proof("publishing is off", machine.source("host.dns_publishing"))]
-    proofs += [Proof(f"no record of {full_name(machine)}", f"srv_info of {domain}") for domain in without]
+    proof = Proof("publishing is off", machine.source("host.dns_publishing"))
+    for domain in looked_at:
+        if domain not in without:
+            yield _by_hand(
+                machine, domain, _records_of(machine, case, domain)[0], f"{machine.name} does not publish itself in DNS.", (proof,)
+            )
+    if looked_at and not without:
+        return
+    rest = f"no SRV record of {listed(without)} leads to it" if without else "whether a record leads to it was not looked at"
     yield Finding(
         rule,
         machine.name,
-        f"{machine.name} does not publish itself in DNS{rest}.",
-        tuple(proofs),
+        f"{machine.name} does not publish itself in DNS, and {rest}.",
+        (proof, *(Proof(f"no record of {full_name(machine)}", f"srv_info of {domain}") for domain in without)),
         {"host": full_name(machine), "domain": (without or domains or ("<domain>",))[0], "port": str(port_of(machine))},
-        affects=tuple(without or (() if looked_at else domains)),
-        severity=Severity.WARNING if without_any else None,
+        affects=tuple(without or domains),
+        severity=Severity.WARNING if without else None,
     )
 
 

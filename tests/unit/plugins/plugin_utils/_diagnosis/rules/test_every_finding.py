@@ -90,6 +90,7 @@ CASES = {
     "host_log_full": lambda: host(events=log(kms={"full": True})),
     "dns_publish_failed": lambda: host(events=log(publish_failed())),
     "dns_publishing_off": lambda: host(host={"dns_publishing": False}),
+    "dns_record_by_hand": lambda: estate(kms_host(host={"dns_publishing": False}), srv=[domain(record())]),
     "srv_missing": lambda: estate(kms_host(), srv=[domain()]),
     "srv_wrong_port": lambda: estate(kms_host(), srv=[domain(record(port=1689))]),
     "srv_rogue": lambda: estate(kms_host(), srv=[domain(record(KMS02))], policy=Policy((KMS01,))),

@@ -170,7 +170,7 @@ def test_hosts_with_different_keys():
 @pytest.mark.parametrize(
     ("changes", "word", "severity"),
     [
-        ({"host": {"listening_port": 1689}}, "1689 (kms02)", None),
+        ({"host": {"listening_port": 1689}}, "1689 (kms02)", Severity.INFO),
         ({"service": {"renewal_interval_minutes": 20160}}, "20160 (kms02)", None),
         ({"service": {"activation_interval_minutes": 60}}, "60 (kms02)", None),
         ({"host": {"dns_publishing": False}}, "off (kms02)", Severity.INFO),

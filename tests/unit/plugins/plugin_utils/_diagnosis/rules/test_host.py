@@ -372,12 +372,17 @@ def test_the_order_of_records_does_not_matter_where_their_times_are_known():
 
 
 @pytest.mark.parametrize(
-    ("records", "severity"),
-    [([record()], Severity.INFO), ([record(f"kms02.{DOMAIN}")], Severity.WARNING), ([], None)],
+    ("records", "expected"),
+    [
+        ([record()], ("dns_record_by_hand", None)),
+        ([record(f"kms02.{DOMAIN}")], ("dns_publish_failed", Severity.WARNING)),
+        ([], ("dns_publish_failed", None)),
+    ],
 )
-def test_how_bad_it_is_depends_on_the_records_that_are_there(records, severity):
+def test_how_bad_it_is_depends_on_the_records_that_are_there(records, expected):
     host = kms_host(events=log(publish_failed()))
-    assert the_finding(judged(rules.publish_failed, host, srv=[domain(*records)])).severity is severity
+    finding = the_finding(judged(rules.publish_failed, host, srv=[domain(*records)]))
+    assert (finding.rule, finding.severity) == expected
 
 
 @pytest.mark.parametrize("events", [None, log(application={"problem": "access denied"})])
@@ -386,23 +391,26 @@ def test_without_the_log_publishing_is_not_judged(events):
 
 
 @pytest.mark.parametrize(
-    ("srv", "severity", "affects"),
+    ("srv", "expected"),
     [
-        ([domain(record())], None, ()),
-        ([domain()], Severity.WARNING, (DOMAIN,)),
-        ([domain(record(f"kms02.{DOMAIN}"))], Severity.WARNING, (DOMAIN,)),
-        ([], None, (DOMAIN,)),
+        ([domain(record())], ("dns_record_by_hand", None, ())),
+        ([domain()], ("dns_publishing_off", Severity.WARNING, (DOMAIN,))),
+        ([domain(record(f"kms02.{DOMAIN}"))], ("dns_publishing_off", Severity.WARNING, (DOMAIN,))),
+        ([], ("dns_publishing_off", None, (DOMAIN,))),
     ],
 )
-def test_publishing_that_is_off_matters_where_no_record_leads_to_the_host(srv, severity, affects):
+def test_publishing_that_is_off_matters_where_no_record_leads_to_the_host(srv, expected):
     finding = the_finding(judged(rules.publishing_off, kms_host(host={"dns_publishing": False}), srv=srv))
-    assert (finding.rule, finding.severity, finding.affects) == ("dns_publishing_off", severity, affects)
+    assert (finding.rule, finding.severity, finding.affects) == expected
 
 
 def test_every_domain_of_the_list_counts():
     host = kms_host(host={"dns_publishing": False, "publish_domains": ["lab.example.com, 10, 0", DOMAIN]})
-    finding = the_finding(judged(rules.publishing_off, host, srv=[domain(record()), domain(name="lab.example.com")]))
-    assert finding.affects == ("lab.example.com",)
+    found = findings(judged(rules.publishing_off, host, srv=[domain(record()), domain(name="lab.example.com")]))
+    assert [(finding.rule, finding.affects) for finding in found] == [
+        ("dns_record_by_hand", ()),
+        ("dns_publishing_off", ("lab.example.com",)),
+    ]
 
 
 def test_whether_a_host_publishes_is_not_guessed():
