@@ -79,12 +79,17 @@ def finding_types() -> tuple[FindingType, ...]:
 
 @functools.cache
 def all_consequences(rule: str) -> frozenset[str]:
-    """Return the ids that a finding of this rule explains, at first or at further hand."""
+    """Return the ids that a finding of this rule explains, at first or at further hand.
+
+    Further hand goes by way of what is found on clients only: a host that nobody reaches explains a client that is not activated, whether or not the
+    client's log shows the failed requests between them. A count that is too low on the host for one reason says nothing of another host's clients.
+    """
     found: set[str] = set()
     wanted: list[str] = [rule]
     while wanted:
         for name in _TYPES[wanted.pop()].explains:
             if name not in found:
                 found.add(name)
-                wanted.append(name)
+                if _TYPES[name].scope == "client":
+                    wanted.append(name)
     return frozenset(found - {rule})
