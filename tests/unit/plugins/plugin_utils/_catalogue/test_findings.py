@@ -1,0 +1,84 @@
+# Copyright (c) 2026 activation.kms contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The catalogue of findings is complete, its causes come before their consequences, its tasks are tasks, and its page is of today."""
+
+from __future__ import annotations
+
+import importlib.util
+import pathlib
+import re
+
+import pytest
+import yaml
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import all_consequences, finding_type, finding_types
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.loader import read_data
+
+from tests.unit.test_documentation import MODULES, documentation
+
+TOP = pathlib.Path(__file__).resolve().parents[5]
+ROWS = finding_types()
+KEYWORDS = {"name", "register", "until", "retries", "delay", "delegate_to", "vars", "when", "loop"}
+EVERYWHERE = re.compile(r"ansible\.(windows|builtin)\.[a-z_]+")
+"""Collections of modules that a task may use besides ours."""
+
+
+def by_id(rows):
+    return pytest.mark.parametrize("row", rows, ids=lambda row: row.id)
+
+
+@by_id(ROWS)
+def test_every_finding_says_why_it_matters_what_to_do_and_where_that_is_from(row):
+    assert row.title and row.why and row.remedy and row.sources
+    assert not row.title.endswith(".") and row.why.endswith(".") and row.remedy.endswith(".")
+    assert row.scope in ("host", "client", "srv", "fleet")
+    assert row.severity in ("error", "warning", "info")
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", row.id)
+
+
+@by_id(ROWS)
+def test_causes_come_before_what_they_explain(row):
+    """Findings are folded in the order of the file: one that comes before its cause would stand for itself."""
+    assert [name for name in row.explains if finding_type(name).rank <= row.rank] == []
+    assert row.id not in all_consequences(row.id)
+
+
+@by_id([row for row in ROWS if row.task])
+def test_every_task_is_one_task_of_a_module_that_is_there(row):
+    (task,) = yaml.safe_load(row.task)
+    (module,) = set(task) - KEYWORDS
+    assert task["name"]
+    if module.startswith("activation.kms."):
+        name = module.removeprefix("activation.kms.")
+        assert name in MODULES
+        assert set(task[module] or {}) <= set(documentation(name)["options"])
+    else:
+        assert EVERYWHERE.fullmatch(module), module
+
+
+@by_id([row for row in ROWS if row.command or row.task])
+def test_commands_and_tasks_need_no_slmgr_and_read_no_whole_service(row):
+    """The licensing service carries a full product key: it is asked for by columns. slmgr.vbs goes with VBScript."""
+    text = f"{row.command or ''}{row.task or ''}"
+    assert not re.search(r"slmgr|ospp\.vbs|cscript", text)
+    reads = [line for line in text.splitlines() if "Get-CimInstance" in line]
+    assert [line for line in reads if "-Property" not in line and not re.search(r'-Query "SELECT (?!\*)', line)] == []
+
+
+def test_every_source_is_used_and_named_with_its_address():
+    data = read_data("findings.yml")
+    used = {name for row in data["findings"] for name in row["sources"]}
+    assert used == set(data["sources"])
+    assert [text for text in data["sources"].values() if text.count("https://") > 1 or not text.strip()] == []
+
+
+def test_the_page_is_what_the_catalogue_says():
+    spec = importlib.util.spec_from_file_location("generate_findings", TOP / "docs/generate_findings.py")
+    generator = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(generator)
+    written = generator.PAGE.read_text(encoding="utf-8")
+    assert written == generator.page(yaml.safe_load(generator.DATA.read_bytes())), "run: python docs/generate_findings.py"
+    assert all(f"### `{row.id}`" in written for row in ROWS)
+    # Outside of code, a word in angle brackets would be taken for HTML.
+    prose = re.sub(r"```.*?```|`[^`]*`|<!--.*?-->", "", written, flags=re.DOTALL)
+    assert re.findall(r"<[a-z]", prose) == []
