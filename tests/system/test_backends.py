@@ -129,6 +129,24 @@ MACHINES: dict[str, Json] = {
     "a Windows in German": machine("de01", "keyed", DESKTOP, key=MAK, language=1031),
     "a Windows in Japanese": client("ja01", "read", language=1041),
     "a Windows in Chinese": client("zh01", "read", language=2052),
+    "a client that is looked at": client(
+        "seen01",
+        "seen",
+        domain="other.example",
+        suffix_search_list=["empty.example"],
+        events=[
+            {"log": "Application", "id": 12288, "minutes_ago": 9, "strings": ["0x8007232B, 0x01000000, kms09.corp.example:1688"]},
+            {"log": "Application", "id": 8198, "minutes_ago": 8, "strings": ["hr=0xC004F074", "RuleId=x"]},
+            {"log": "Application", "id": 1040, "minutes_ago": 7, "strings": ["an installer"], "source": "MsiInstaller"},
+            {
+                "log": "Key Management Service",
+                "id": 12290,
+                "minutes_ago": 6,
+                "strings": ["", "0x0", "5", "Gr\u00fc\u00dfe"],
+                "source": "KmsRequests",
+            },
+        ],
+    ),
     "the host that works": working("work01"),
     "a host whose count is low": working("low", remembered_clients=3),
     "a host without an activation": working("unlicensed", licensed=False),
@@ -182,6 +200,12 @@ TASKS: dict[str, list[Json]] = {
     ],
     "renewed": [task("activate again", "activate", renew=True)],
     "read": [READ],
+    "seen": [
+        task("event_info", "event_info", log_state=False),
+        task(
+            "discovery_info", "discovery_info", endpoints=["nowhere.corp.example", {"host": "work01.corp.example", "port": 1690}], timeout=2
+        ),
+    ],
 }
 """What is done to the machines of a group. A PowerShell run costs seconds, so a kind of machine meets the modules that it is about and no others."""
 
@@ -196,6 +220,9 @@ DIFFERS: dict[str, str] = {
     "activation.products.expires_at": "grace_minutes, which is compared, counted from the controller's own clock",
     "activation.problems": "each line has an error's detail in it; how many there are and their codes are compared, in attention, too",
     "activation.problem_details.detail": "as error.detail",
+    "backends": "a task over wsman needs the other backend for the machine's own view, and says so",
+    "events.collected_at, events.since, discovery.collected_at": "the controller's own clock, read at another moment",
+    "discovery.endpoints.address, .milliseconds": "each lab has a network of its own; how long it took is no fact of the machine",
 }
 """What may differ between the backends, and why. Nothing else may."""
 
@@ -257,6 +284,14 @@ def compared(row: TaskResult) -> Json:
                 problem |= {"code": "access denied", "symbol": "access denied"}
         for product in activation["products"]:
             product["expires_at"] = product["expires_at"] is not None
+    result.pop("backends", None)
+    for seen in (result.get("events"), result.get("discovery")):
+        if seen:
+            seen.pop("collected_at")
+            seen.pop("since", None)
+            for endpoint in seen.get("endpoints", []):
+                endpoint["address"] = endpoint["address"] is not None
+                endpoint.pop("milliseconds")
     return {"status": row.status, **result}
 
 
@@ -276,6 +311,11 @@ def test_the_comparison_had_something_to_compare(both: Both) -> None:
     assert sum(row.changed and not row.result.get("failed") for row in rows) > 10
     assert sum("refused" in row.result.get("error", {}) for row in rows) > 5
     assert sum(bool(row.result.get("diff", {}).get("after")) for row in rows) > 10
+    seen = {name: both.wsman.one(MACHINES["a client that is looked at"]["name"], name).result for name in ("event_info", "discovery_info")}
+    assert [record["event_id"] for record in seen["event_info"]["events"]["records"]] == [12290, 8198, 12288]
+    view = seen["discovery_info"]["discovery"]
+    assert [domain["status"] for domain in view["domains"]] == ["found", "no_name"]
+    assert {row["source"]: row["outcome"] for row in view["endpoints"]} == {"configured": "connected", "asked": "refused", "srv": "refused"}
     assert {row.result["outcome"] for row in rows if "outcome" in row.result} >= {"activated", "already_licensed", "count_too_low"}
 
 
