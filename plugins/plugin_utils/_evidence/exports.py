@@ -247,7 +247,7 @@ def _values(file: t.TextIO) -> t.Iterator[t.Any]:
         elif ended:
             return
         if problem:
-            yield _BadValue(buffer[at : at + 200], problem)
+            yield _BadValue(buffer[at : at + 400], problem)
             # What is behind the next line break may be a record again.
             newline = buffer.find("\n", at)
             while newline < 0 and not ended:
@@ -296,7 +296,7 @@ def _read_evtx(opened: t.Callable[[], t.BinaryIO], library: t.Any, name: str) ->
                     raise record
             except (RuntimeError, ValueError, OSError) as error:
                 damaged += 1
-                yield unreadable("", where, str(error)[:200])
+                yield unreadable("", where, mask_keys(str(error))[:200])
                 continue
             damaged = 0
             yield from read_record(record["data"], where)
