@@ -165,15 +165,15 @@ class Case:
         self.now = now
         self.served = served if served is not None else HostIndex()
         self._by_name: dict[str, MachineEvidence] = {}
-        short: dict[str, list[MachineEvidence]] = collections.defaultdict(list)
+        # By first label; None where several machines share it: then it names none of them.
+        self._by_label: dict[str, MachineEvidence | None] = {}
         for host in self.hosts:
             for name in host.names:
-                self._by_name.setdefault(name, host)
-                short[name.split(".", 1)[0]].append(host)
-        # A first label that several machines share names none of them.
-        for name, owners in short.items():
-            if len({owner.name for owner in owners}) == 1:
-                self._by_name.setdefault(name, owners[0])
+                if "." in name or ":" in name:
+                    self._by_name.setdefault(name, host)
+                if not _is_address(name):
+                    label = name.partition(".")[0]
+                    self._by_label[label] = host if self._by_label.get(label, host) is host else None
         # By which addresses a name is reached: a probe may have gone to one of them, where the prober's own resolver does not have the name.
         self._addresses: dict[str, set[str]] = collections.defaultdict(set)
         for domain in self.srv:
@@ -196,7 +196,14 @@ class Case:
     def host_named(self, name: str | None) -> MachineEvidence | None:
         """Return the machine among the hosts that others call by this name or address, None when its evidence is not here."""
         wanted = same_name(name)
-        return self._by_name.get(wanted) or self._by_name.get(wanted.split(".", 1)[0] if wanted and not wanted[0].isdigit() else "")
+        if wanted in self._by_name or _is_address(wanted):
+            return self._by_name.get(wanted)
+        label, _, domain = wanted.partition(".")
+        found = self._by_label.get(label)
+        # A machine whose full name is known is not the one of the same first label in another domain.
+        if found is not None and domain and any("." in own and not _is_address(own) for own in found.names):
+            return None
+        return found
 
     def knows_log_of(self, host: MachineEvidence) -> bool:
         """Tell whether the host's own log was read, so that a missing 12290 means something."""
@@ -334,6 +341,10 @@ def read_domain(data: t.Any, where: str = "srv") -> DomainEvidence:
 def read_probe(data: t.Any, where: str = "probe") -> EndpointView:
     """Return a probe made of plain data: one of C(endpoints) of endpoint_info. Raises EvidenceError."""
     return read_endpoint(data, where)
+
+
+def _is_address(name: str) -> bool:
+    return ":" in name or name.replace(".", "").isdigit()
 
 
 def _records(rows: t.Any) -> tuple[SrvRecord, ...]:
