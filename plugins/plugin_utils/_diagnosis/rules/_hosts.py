@@ -18,6 +18,9 @@ from ..._licensing.model import DEFAULT_PORT
 from ..case import Case, MachineEvidence, same_name
 from ..finding import Proof
 
+COUNT_WINDOW = datetime.timedelta(days=30)
+"""A client that did not ask for this long is no longer counted (Microsoft: windows-itpro-docs, activate-windows-clients)."""
+
 NAMES_SHOWN = 5
 """How many names of many a sentence has."""
 

@@ -20,6 +20,7 @@ from ..._licensing.model import DEFAULT_PORT, LICENSED
 from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ._hosts import (
+    COUNT_WINDOW,
     at,
     domains_of_host,
     explained,
@@ -34,9 +35,6 @@ from ._hosts import (
     reached,
 )
 from .registry import MachineRule
-
-COUNT_WINDOW = datetime.timedelta(days=30)
-"""A client that did not ask for this long is no longer counted (Microsoft: windows-itpro-docs, activate-windows-clients)."""
 
 OWNED_BY_ANOTHER = 0x80072338
 """The update was refused, because another host made the record and owns it (Microsoft: SupportArticles-docs, event-12293)."""

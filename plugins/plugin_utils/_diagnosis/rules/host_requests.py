@@ -20,7 +20,19 @@ from ..._evidence.facts import ProductFacts, RequestsFacts
 from ..._licensing.model import COUNT_CAP, LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, event_source
 from ..finding import Finding, Judgement, Proof, Unjudged
-from ._hosts import AFFECTED_SHOWN, at, domains_of_host, explained, full_name, host_products, is_office, label_of, listed, number
+from ._hosts import (
+    AFFECTED_SHOWN,
+    COUNT_WINDOW,
+    at,
+    domains_of_host,
+    explained,
+    full_name,
+    host_products,
+    is_office,
+    label_of,
+    listed,
+    number,
+)
 from .registry import MachineRule
 
 KEY_MISMATCH = frozenset({0xC004F042, 0xC004F015})
@@ -185,7 +197,7 @@ def count(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
         elif found == 0:
             yield from _count_zero(machine, case, product)
         elif found < THRESHOLD_CLIENT:
-            yield from _count_low(machine, product, found)
+            yield from _count_low(machine, case, product, found)
 
 
 def _count_zero(machine: MachineEvidence, case: Case, product: ProductFacts) -> t.Iterator[Judgement]:
@@ -244,7 +256,7 @@ def _count_zero(machine: MachineEvidence, case: Case, product: ProductFacts) -> 
         )
 
 
-def _count_low(machine: MachineEvidence, product: ProductFacts, found: int) -> t.Iterator[Judgement]:
+def _count_low(machine: MachineEvidence, case: Case, product: ProductFacts, found: int) -> t.Iterator[Judgement]:
     wanted = _minimum_counts(machine)
     values = {"host": full_name(machine), "count": str(found)}
     if found >= THRESHOLD_SERVER and (is_office(product) or (wanted and max(wanted) <= THRESHOLD_SERVER)):
@@ -269,8 +281,20 @@ def _count_low(machine: MachineEvidence, product: ProductFacts, found: int) -> t
         "host_count_too_low",
         machine.name,
         f"The count of {label_of(product)} on {machine.name} is {found}: {meaning}.{cap}",
-        (Proof(f"count {found}{asked}", machine.source("products[].count")),),
+        (Proof(f"count {found}{asked}", machine.source("products[].count")), *_who_asked(machine, case)),
         values,
+    )
+
+
+def _who_asked(machine: MachineEvidence, case: Case) -> t.Iterator[Proof]:
+    """Say how many asked by the host's own log, which tells "too few" from "many with one id"; nothing where the log was not read."""
+    if machine.events is None or not case.knows_log_of(machine):
+        return
+    recent = [event.fields for event in machine.records(REQUEST_SERVED) if event.time is None or case.now - event.time <= COUNT_WINDOW]
+    cmids, names = ({fields.get(word) for fields in recent if fields.get(word)} for word in ("cmid", "client"))
+    yield Proof(
+        f"{number(len(cmids), 'CMID')} under {number(len(names), 'name')} asked in the last {COUNT_WINDOW.days} days",
+        f"events 12290 of {machine.name}",
     )
 
 

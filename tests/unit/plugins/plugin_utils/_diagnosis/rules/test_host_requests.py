@@ -168,6 +168,17 @@ def test_the_thresholds_are_explained():
     assert judged(with_requests(25)) == []
 
 
+def test_a_low_count_is_shown_beside_who_asked():
+    requests = [request_served(f"pc{n}", cmid="11111111-2222-4333-8444-555555555555") for n in range(6)]
+    stuck = the_finding(judged(kms_host(product={"count": 1}, events=log(*requests, request_served("old", time=ago(days=31))))))
+    assert [proof.text for proof in stuck.proofs] == [
+        "count 1; minimum counts asked for: 25",
+        "1 CMID under 6 names asked in the last 30 days",
+    ]
+    unread = kms_host(product={"count": 1}, events=log(kms={"problem": "access denied"}))
+    assert len(the_finding(judged(unread)).proofs) == 1
+
+
 def test_ten_may_be_the_end_of_the_scale():
     assert "asked" in the_finding(judged(with_requests(10))).sentence
     only_servers = kms_host(product={"count": 10}, events=log(*(request_served(f"srv{n}", required_count=5) for n in range(10))))
