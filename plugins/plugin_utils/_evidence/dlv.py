@@ -35,8 +35,10 @@ _COPYRIGHT = re.compile(r"\(C\).{0,6}Microsoft", re.IGNORECASE)
 _FRAME = re.compile(r"^(?:[-=_*~#+.\u2013\u2014]{3,}\w*[-=_*~#+.\u2013\u2014]{3,}|[-=_*~#+\u2013\u2014]{4,}|```\w*)$")
 # A prompt of cmd, PowerShell or another shell, the script host and its switches, the path; then the machine, the user and the password.
 _COMMAND = re.compile(
-    r"""^(?:[^\s].{0,200}[>$\#\]]\s*)?(?:&\s*)?(?:[cw]script(?:\.exe)?["']?\s+(?://\S+\s+)*)?["']?(?:[\w%:.$()\\/ ]*[\\/])?(?P<script>slmgr|ospp)(?:\.vbs)?["']?
-        (?:\s+(?P<machine>[^\s/-][^\s]*)(?:\s+\S+\s+(?:\(not\ shown\)|\S+))?)??\s+[-/](?P<switch>dlv|dli|xpr|ato|dstatus(?:all)?|act)\b[ :]*(?P<argument>\S*)""",
+    r"""^(?:[^\s].{0,200}[>$\#\]]\s*)?(?:&\s*)?(?:[cw]script(?:\.exe)?["']?\s+(?://\S+\s+)*)?
+        ["']?(?:[\w%:.$()\\/ ]*[\\/])?(?P<script>slmgr|ospp)(?:\.vbs)?["']?
+        (?:\s+(?P<machine>[^\s/-][^\s]*)(?:\s+\S+\s+(?:\(not\ shown\)|\S+))?)??
+        \s+[-/](?P<switch>dlv|dli|xpr|ato|dstatus(?:all)?|act)\b[ :]*(?P<argument>\S*)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _SCRIPT = re.compile(r"slmgr|ospp", re.IGNORECASE)

@@ -127,6 +127,11 @@ class Block:
         """Nothing but a name, as over a sentence of /xpr."""
         return not (self.ambiguous or self.sentences or self.xpr) and set(self.values) == {"name"}
 
+    @property
+    def only_expiry(self) -> bool:
+        """Nothing but a name and a sentence of /xpr."""
+        return bool(self.xpr) and set(self.values) <= {"name"}
+
     def has(self, name: str) -> bool:
         """Tell whether a label or a sentence stands in this block, whatever its value."""
         return self.count_of(name) > 0 or name in self.sentences or (name in XPR_STATUS and bool(self.xpr))
@@ -239,14 +244,16 @@ class Run:
         """
         if any("several_licenses" in block.sentences or "primary_unclear" in block.sentences for block in self.blocks):
             return [self]
-        parts, seen = [self], False
+        parts, names = [self], set[str | None]()
         blocks, self.blocks = self.blocks, []
         for block in blocks:
-            if block.is_windows and seen:
-                part = Run()
-                part.languages = self.languages
-                parts.append(part)
-            seen = seen or block.is_windows
+            if block.is_windows:
+                if names and not (block.only_expiry and block.get("name") in names):
+                    part = Run()
+                    part.languages = self.languages
+                    parts.append(part)
+                    names.clear()
+                names.add(block.get("name"))
             parts[-1].blocks.append(block)
         return parts
 
@@ -461,7 +468,7 @@ class _Writer:
 
 def _with_expiry(blocks: list[Block]) -> list[Block]:
     """Return the blocks with each sentence of /xpr in the block of the product that it speaks of, where that stands there, too."""
-    whole = [block for block in blocks if not (block.xpr and set(block.values) <= {"name"})]
+    whole = [block for block in blocks if not block.only_expiry]
     result = list(whole)
     for block in blocks:
         if block in whole:

@@ -25,6 +25,9 @@ from .pasted_lines import Line, may_be_wrapped
 SHOWN = 60
 """Characters of a value that a problem quotes."""
 
+FEWEST_HIDDEN = 3
+"""So many X among the five characters that Windows shows of a key, and they are a redaction."""
+
 MINUTES_A_DAY = 24 * 60
 HIGHEST_PORT = 65535
 
@@ -43,7 +46,7 @@ _PID = re.compile(
 _INSTALLATION_ID = re.compile(r"[0-9]{54}|[0-9]{63}")  # up to Windows 8.1, and later (published outputs)
 _CODE = re.compile(r"(?:0x)?([0-9A-Fa-f]{8})(?![0-9A-Fa-f]).*")
 _VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
-_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f:.%]+\]|[^\W_](?:[\w.-]*\w)?\.?)(?::(?P<port>[0-9]{1,5}))?")
+_HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f]*:[0-9A-Fa-f:.%]+\]|[^\W_](?:[\w.-]*\w)?\.?)(?::(?P<port>[0-9]{1,5}))?")
 _PORT_OF_HIDDEN = re.compile(r"[^:]*:(?P<port>[0-9]{1,5})")
 _REDACTED = re.compile(
     r"[xX*#?_.\u2026\u2022\u25a0-\u25a1\u2588-\u2593 -]{2,}|[*#]|[<\[({].*[>\])}]|.*\b(?:redacted|removed|hidden|masked)\b.*", re.IGNORECASE
@@ -151,8 +154,8 @@ def _guid(text: str) -> str | None:
 
 
 def _partial(text: str) -> str | None:
-    # Five X are what people write over a key; no key ends so by chance that often.
-    return text if _PARTIAL.fullmatch(text) and set(text.upper()) != {"X"} else None
+    # X is what people write over a key, and a letter of keys as well: that a key ends in three of them is rarer than one in a thousand.
+    return text if _PARTIAL.fullmatch(text) and text.upper().count("X") < FEWEST_HIDDEN else None
 
 
 def _code(text: str) -> int | None:
@@ -269,7 +272,7 @@ def _endpoint(value: str, lines: list[Line]) -> Settled:
         elif torn and found is not None:
             return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
     closed = lines[used].closed
-    if found is None or is_redacted(found["name"]) or _HIDDEN_LABEL.search(found["name"]):
+    if found is None or not (found["name"].startswith("[") or _shows(found["name"])):
         hidden = _PORT_OF_HIDDEN.fullmatch(text)
         port = _port(hidden["port"]) if hidden and closed else None
         return Settled(Endpoint(None, port) if port else None, used, _why(text.rpartition(":")[0] or text) if text else None)
@@ -281,6 +284,10 @@ def _endpoint(value: str, lines: list[Line]) -> Settled:
         return Settled(Endpoint(found["name"], None), used)
     port = _port(found["port"])
     return Settled(Endpoint(found["name"], port), used, None if port else f"{text[:SHOWN]!r} has no such port")
+
+
+def _shows(name: str) -> bool:
+    return not is_redacted(name) and _HIDDEN_LABEL.search(name) is None
 
 
 def _port(text: str) -> int | None:
@@ -298,7 +305,7 @@ def _until(end: re.Pattern[str]) -> Settle:
                 text += _joiner(lines[used - 1], lines[used]) + lines[used].text
             if end.search(text):
                 return _text_or_redacted(text, used)
-        if not lines[0].closed and value:
+        if not lines[0].ended and value:
             return _at_the_end(value)
         return _text_or_redacted(value, 0)
 
@@ -319,9 +326,9 @@ def _plain_text(value: str, lines: list[Line]) -> Settled:
     if not value:
         # A break right behind the colon; what follows has no colon of its own.
         if len(lines) > 1 and ":" not in lines[1].text and may_be_wrapped(lines[0], lines[1].text):
-            return _text_or_redacted(lines[1].text, 1) if lines[1].closed else _at_the_end(lines[1].text)
+            return _text_or_redacted(lines[1].text, 1) if lines[1].ended else _at_the_end(lines[1].text)
         return Settled()
-    return _text_or_redacted(value, 0) if lines[0].closed else _at_the_end(value)
+    return _text_or_redacted(value, 0) if lines[0].ended else _at_the_end(value)
 
 
 def _url(value: str, lines: list[Line]) -> Settled:
@@ -332,7 +339,7 @@ def _url(value: str, lines: list[Line]) -> Settled:
             break
         used += 1
         text += following
-    if not lines[used].closed and text:
+    if not lines[used].ended and text:
         return _at_the_end(text)
     return Settled(None, used, _why(value)) if value and is_redacted(value) else _text_or_redacted(text, used)
 

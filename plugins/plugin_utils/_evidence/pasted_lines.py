@@ -36,13 +36,15 @@ class Line:
 
     text:   what stands on it, without white space at its ends.
     width:  characters up to its last visible one, indentation included and quoting not.
-    closed: a line break follows. The last line of a text that was cut ends anywhere.
+    ended:  a line break follows. The last line of a text that was cut ends anywhere.
+    closed: the same, and it is not the last one of a text at the place where a console breaks lines either.
     full:   it is as wide as the widest line of the text, so that a console may have broken it within a word.
     indent: blanks before the text.
     """
 
     text: str
     width: int
+    ended: bool = True
     closed: bool = True
     full: bool = False
     indent: int = 0
@@ -57,9 +59,20 @@ def lines_of(text: str) -> list[Line]:
         row = _FRAME_CHARS.sub("", _QUOTE.sub("", "".join(" " if char.isspace() and char != "\t" else char for char in row)).expandtabs(8))
         rows.append(row.rstrip())
     widest = max(map(len, rows))
-    last = len(rows) - 1
+
+    def full(row: str) -> bool:
+        return len(row) == widest >= SHORTEST_WRAP
+
+    last = max((number for number, row in enumerate(rows) if row), default=0)
     return [
-        Line(kept(row.strip()), len(row), closed=number < last, full=len(row) == widest and widest >= SHORTEST_WRAP)
+        Line(
+            kept(row.strip()),
+            len(row),
+            ended=number < len(rows) - 1,
+            closed=number < last or (last < len(rows) - 1 and not full(row)),
+            full=full(row),
+            indent=len(row) - len(row.lstrip()),
+        )
         for number, row in enumerate(rows)
     ]
 
