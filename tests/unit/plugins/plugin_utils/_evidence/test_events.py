@@ -12,6 +12,7 @@ import re
 import uuid
 
 import pytest
+import yaml
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.events import all_events
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import read_event
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.events import decode, decode_record
@@ -19,6 +20,8 @@ from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.lab.model import eventlog
+from tests.lab.model import languages as language
 from tests.unit.plugins.plugin_utils._evidence.stored_events import (
     CMID,
     ELEMENTS,
@@ -35,6 +38,7 @@ from tests.unit.plugins.plugin_utils._evidence.stored_events import (
     WINDOWS,
 )
 
+LAB = pathlib.Path(language.__file__).parent
 SAMPLES = pathlib.Path(__file__).resolve().parents[5].parent / "shared/reference/events_samples.txt"
 IDS = [row.event_id for row in all_events()]
 
@@ -127,6 +131,17 @@ def test_the_port_is_behind_the_last_colon(endpoint, host, port):
     event = decode(12288, [SENT.replace("kms01.example.com:1688", endpoint)])
     assert (event.fields["host"], event.fields["port"]) == (host, port)
     assert bool(event.problems) is (host is None or port is None)
+
+
+@pytest.mark.parametrize("number", [language.ENGLISH, *yaml.safe_load((LAB / "languages.yml").read_bytes())])
+def test_what_the_lab_says_in_its_languages_is_read(number):
+    logs = eventlog.EventLogs()
+    for event_id, strings in ((12288, [SENT]), (12290, ELEMENTS), (12289, [PROCESSED]), (12293, ["example.com", "0x80072338"])):
+        logs.write(eventlog.APPLICATION, event_id, strings, utc(2026, 11, 24))
+        [record, *_] = logs.newest_first(eventlog.APPLICATION)
+        message = language.language(number).event(event_id, strings, record.message)
+        rendered, data = decode(event_id, [message]), decode(event_id, record.strings)
+        assert (rendered.fields, rendered.code, rendered.problems) == (data.fields, data.code, ())
 
 
 def test_a_missing_minimum_is_no_problem():
