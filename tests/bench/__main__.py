@@ -1,9 +1,10 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a full read of the activation state costs over either backend, beside a no-op and beside win_product_facts of ansible.windows.
+"""What a full read of the activation state costs over either backend, beside a no-op and beside win_product_facts of ansible.windows; and what pairing costs.
 
-Run by `make bench`. Everything is one run against one lab; the kinds take turns, so that whatever else slows the machine down meets all of them.
+Run by `make bench`, or one part of it by `python -m tests.bench pairing`. The reads are one run against one lab; the kinds take turns, so that whatever else slows the
+machine down meets all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ansible.release import __version__ as ansible_version
 from tests.lab import engine
 from tests.lab.client import running_lab
 
-from . import peer, report
+from . import pairing, peer, report
 from .measure import REPOSITORY, Cost, Kind, MeasureError, measure, medians
 
 ESTATE = pathlib.Path(__file__).with_name("estate.yml")
@@ -61,6 +62,7 @@ def kinds(repeats: int, slow: int) -> list[Kind]:
 def main() -> int:
     """Measure and print. A missed aim is told, not punished: the exit status is 1 only when a run failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("part", nargs="?", choices=("all", "reads", "pairing"), default="all", help="what to measure (%(default)s)")
     parser.add_argument("--repeats", type=int, default=5, metavar="N", help="runs of each kind that starts no PowerShell (%(default)s)")
     parser.add_argument("--slow-repeats", type=int, default=2, metavar="N", help="runs of each kind that starts one (%(default)s)")
     arguments = parser.parse_args()
@@ -68,8 +70,16 @@ def main() -> int:
         parser.error("--repeats and --slow-repeats must be at least 1")
 
     console = rich.console.Console(width=report.WIDTH, highlight=False)
+    if arguments.part != "pairing":
+        _reads(console, arguments.repeats, arguments.slow_repeats)
+    if arguments.part != "reads":
+        pairing.run(console)
+    return 0
+
+
+def _reads(console: rich.console.Console, repeats: int, slow_repeats: int) -> None:
     load = os.getloadavg()[0]
-    measured, collections, left_out = kinds(arguments.repeats, arguments.slow_repeats), [], []
+    measured, collections, left_out = kinds(repeats, slow_repeats), [], []
     if engine.find() is None:
         left_out += [f"{kind.name}: no PowerShell engine for the lab: {engine.ADVICE}" for kind in measured if kind.powershell]
         measured = [kind for kind in measured if not kind.powershell]
@@ -107,7 +117,6 @@ def main() -> int:
         f"load {load:.1f} when the bench began"
         + (", so it was busy: seconds are too high, ratios less so." if load > processors / 2 else ".")
     )
-    return 0
 
 
 if __name__ == "__main__":
