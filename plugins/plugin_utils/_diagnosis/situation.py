@@ -36,6 +36,9 @@ SLACK_MINUTES = 2 * 1440
 RENEWAL_DUE_MINUTES = 30 * 1440
 """A client with less time left has missed some twenty weekly renewals in a row (our choice)."""
 
+CLOCK_TOLERANCE_SECONDS = 4 * 3600
+"""How far the clocks of client and host may differ, in UTC (Microsoft: SupportArticles-docs, error-0xc004f06c-activate-windows)."""
+
 ROUND = datetime.timedelta(minutes=5)
 """A client that tries one host after the other does so within seconds (Microsoft: windows-itpro-docs, activate-windows-clients); unreachable ones take
 the time of a TCP connection each. The number is our choice; the next try of its own comes two hours later."""

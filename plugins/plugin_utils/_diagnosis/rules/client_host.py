@@ -18,11 +18,8 @@ from ..._catalogue.loader import explain_code
 from ..._evidence.view import CONNECTED, DomainView, EndpointView
 from ..case import Case, DomainEvidence, MachineEvidence, Target, same_name
 from ..finding import Finding, Judgement, Proof, Unjudged
-from ..situation import NO_HOST_ANSWERED, Failure, Situation, explained, label_of, situation_of, when
+from ..situation import CLOCK_TOLERANCE_SECONDS, NO_HOST_ANSWERED, Failure, Situation, explained, label_of, situation_of, when
 from .registry import MachineRule
-
-CLOCK_TOLERANCE_SECONDS = 4 * 3600
-"""How far the clocks of client and host may differ, in UTC (Microsoft: SupportArticles-docs, error-0xc004f06c-activate-windows)."""
 
 _DISCOVERY = "the client's own view of the way (discovery_info)"
 _EVENTS = "the client's events (event_info)"

@@ -19,6 +19,7 @@ from ..._evidence.view import CONNECTED, SrvRecord
 from ..._licensing.model import DEFAULT_PORT, LICENSED
 from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
+from ..situation import CLOCK_TOLERANCE_SECONDS
 from ._hosts import (
     COUNT_WINDOW,
     at,
@@ -315,6 +316,21 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     )
 
 
+def clock_off(machine: MachineEvidence, _case: Case) -> t.Iterator[Judgement]:
+    """Compare the host's clock with the controller's. Whether a client's clock differs from the host's is another question, and asked of the client."""
+    offset = machine.facts.machine.clock_offset_seconds
+    if not machine.is_kms_host or offset is None or abs(offset) <= CLOCK_TOLERANCE_SECONDS:
+        return
+    yield Finding(
+        "host_clock_off",
+        machine.name,
+        f"The clock of the KMS host {machine.name} is {abs(offset) / 3600:.1f} hours {'ahead of' if offset > 0 else 'behind'} the controller's: "
+        "KMS refuses requests when client and host differ by more than 4 hours in UTC (0xC004F06C).",
+        (Proof(f"{offset:+.0f} s against the controller", machine.source("machine.clock_offset_seconds")),),
+        {"host": machine.name},
+    )
+
+
 def low_priority(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     """Look whether a host was told to answer at low priority."""
     if not machine.is_kms_host:
@@ -499,6 +515,7 @@ MACHINE_RULES: tuple[MachineRule, ...] = (
     service_not_running,
     firewall,
     port_closed,
+    clock_off,
     low_priority,
     log_full,
     publish_failed,

@@ -320,3 +320,12 @@ def test_a_missing_record_is_the_cause_of_the_client_that_does_not_find_it():
     found = shape(engine.diagnose(lambda: [kms_host(), client], now=NOW, srv=[domain()]))
     rules = {rule for rule, _, _ in found["srv_missing", DOMAIN]}
     assert {"client_no_srv", "client_not_activated"} <= rules
+
+
+def test_a_wrong_clock_of_the_host_is_one_cause_and_a_wrong_controller_is_no_clients_fault():
+    host = kms_host(machine={"clock_offset_seconds": 5 * 3600.0})
+    machines = [host, kms_client("pc01"), kms_client("pc02")]
+    found = shape(engine.diagnose(lambda: machines, now=NOW))
+    assert found["host_clock_off", "kms01"] == [("client_clock_differs", 2, ("pc01", "pc02"))]
+    together = [host, kms_client(machine={"clock_offset_seconds": 5 * 3600.0})]
+    assert shape(engine.diagnose(lambda: together, now=NOW)) == {("host_clock_off", "kms01"): []}

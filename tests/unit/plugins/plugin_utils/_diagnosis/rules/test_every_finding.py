@@ -86,6 +86,7 @@ CASES = {
     "host_firewall_other_port": lambda: host(host={"listening_port": 1689}),
     "host_port_closed": lambda: estate(kms_host(), probes=[probe(outcome="timeout")]),
     "host_key_too_old_for_clients": lambda: host(events=log(request_served(code=0xC004F015))),
+    "host_clock_off": lambda: host(machine={"clock_offset_seconds": 5 * 3600.0}),
     "host_low_priority": lambda: host(host={"low_priority": True}),
     "host_log_full": lambda: host(events=log(kms={"full": True})),
     "dns_publish_failed": lambda: host(events=log(publish_failed())),
