@@ -207,8 +207,11 @@ def test_a_search_that_takes_too_long_is_given_up_and_called_incomplete(lab: Lab
     """The machine is told how long it may search, and says that it was not enough; the lab says so at once."""
     lab.client.fault("fault", "pc01", operation="Enumerate", cim_class="Win32_NTLogEvent")
     asked = {"log_state": False, "logs": ["Application"], "budget": 7}
+    before = lab.last_call()
     result = lab.module("pc01", "event_info", asked).result
     lab.client.clear_faults()
+    # Create and Delete are the connection plugin's own shell: without the state of the logs no PowerShell is started.
+    assert [call["operation"] for call in lab.calls("pc01", before)] == ["Create", "Enumerate", "Delete"]
     assert (result["incomplete"], result["events"]["records"]) == (True, [])
     assert log_of(result["events"], "Application")["complete"] is False
     assert result["events"]["problems"][0].startswith("The event log Application was not read to its end")

@@ -138,6 +138,10 @@ VIEWS: list[Json] = [
     do("Connect", host="kms01.corp.example", port=1688, timeout_seconds=5),
     do("Connect", host="kms01.corp.example", port=1689, timeout_seconds=5),
     do("Connect", host="nowhere.corp.example", port=1688, timeout_seconds=5),
+    do("EventLogState", log="Application"),
+    do("EventLogState", log="Nowhere"),
+    # With its state in the same list the log is read by PowerShell, too.
+    events("Application", (8198,)),
 ]
 """What only a program on the machine sees: PowerShell answers with either backend."""
 
@@ -267,7 +271,7 @@ def test_records_of_event_logs_are_the_same_over_both_but_for_the_name_of_their_
 
 @pytest.mark.parametrize("backend", ["wsman", "powershell"])
 def test_the_machines_own_resolver_and_connections_are_seen_with_either_backend(told, backend: str) -> None:
-    srv, address, none, unknown, connected, refused, nameless = told("views", backend, CLIENT)
+    srv, address, none, unknown, connected, refused, nameless, log, nowhere, records = told("views", backend, CLIENT)
     assert {(row["target"], row["port"], row["priority"], row["weight"]) for row in srv["value"]} == {
         ("kms01.corp.example", 1688, 0, 0),
         ("kms09.corp.example", 1688, 5, 7),
@@ -279,6 +283,11 @@ def test_the_machines_own_resolver_and_connections_are_seen_with_either_backend(
     assert (connected["value"]["outcome"], connected["value"]["address"]) == ("connected", address["value"][0]["address"])
     assert (refused["value"]["outcome"], refused["value"]["code"]) == ("refused", 10061)
     assert nameless["error"]["detail"] == "the name does not exist"
+    state = log["value"]
+    assert (state["enabled"], state["mode"], state["size_reached"], state["oldest_number"]) == (True, "Circular", False, 1)
+    assert (state["records"], state["oldest_at"], state["maximum_bytes"]) == (len(EVENTS), "2026-11-25T07:01:00+00:00", 20 * 1024 * 1024)
+    assert nowhere == {"value": None}
+    assert [record["source"] for record in records["value"]["records"]] == ["Microsoft-Windows-Security-SPP"]
 
 
 def test_an_association_leads_to_the_same_rows_over_both(told) -> None:
