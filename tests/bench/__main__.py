@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a full read of the activation state costs over either backend, beside a no-op and beside win_product_facts of ansible.windows; and what pairing costs.
 
-Run by `make bench`, or one part of it by `python -m tests.bench pairing`. The reads are one run against one lab; the kinds take turns, so that whatever else slows the
-machine down meets all of them.
+Run by `make bench`, or one part of it by `python -m tests.bench pairing`. The reads are one run against one lab; the kinds
+take turns, so that whatever else slows the machine down meets all of them.
 """
 
 from __future__ import annotations
