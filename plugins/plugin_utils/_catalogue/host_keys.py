@@ -9,6 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release. Facts have th
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import typing as t
 
@@ -84,6 +85,7 @@ def host_key_of(description: str | None, activation_id: str | None) -> HostKey |
     return next((_BY_WORD[word] for word in words if word in _BY_WORD), None)
 
 
+@functools.cache
 def generation_of(kind: str, build: int, edition_id: str | None) -> str | None:
     """Return the name of a Windows in the lists of what host keys activate, None for one that is not known.
 
