@@ -9,13 +9,13 @@ import pathlib
 import typing as t
 
 from ..plugin_utils._action import KmsAction, Options
+from ..plugin_utils._diagnosis.attention import answers
 from ..plugin_utils._evidence.discovery import DOMAIN_READS, discover
 from ..plugin_utils._evidence.event_logs import read_event_logs
 from ..plugin_utils._evidence.facts import read_facts
 from ..plugin_utils._evidence.view import Discovery
 from ..plugin_utils._facts_file import append_line
 from ..plugin_utils._keys import mask_result
-from ..plugin_utils._licensing.attention import answers
 from ..plugin_utils._licensing.read import read_activation
 from ..plugin_utils._windows.beside import Beside
 from ..plugin_utils._windows.errors import LoginRefusedError, RedirectedError, WindowsError

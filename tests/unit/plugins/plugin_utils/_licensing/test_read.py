@@ -8,8 +8,8 @@ import datetime
 import json
 
 import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.attention import answers
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import read
-from ansible_collections.activation.kms.plugins.plugin_utils._licensing.attention import answers
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import AccessDeniedError, WindowsError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import (

@@ -7,8 +7,9 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.attention import answers
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import read
-from ansible_collections.activation.kms.plugins.plugin_utils._licensing.attention import answers
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import AccessDeniedError
 
 from tests.unit.plugins.plugin_utils._licensing.fake_windows import NOW, FakeClock, FakeWindows, client_os_row, product_row, rule_row
 
@@ -36,7 +37,7 @@ def test_a_machine_without_any_key_is_not_activated():
     found = activation(FakeWindows())
     assert answers(found)["activated"] is False
     assert answers(found)["attention"] == [
-        "No product can be named as this machine's Windows: no Windows product on this machine has a product key."
+        "No product can be named as the Windows of SRV01: no Windows product on this machine has a product key."
     ]
 
 
@@ -57,7 +58,7 @@ def test_the_flat_answers_of_a_healthy_client():
 def test_a_client_whose_validity_runs_out_needs_attention():
     told = answers(activation(FakeWindows({"SoftwareLicensingProduct": [product_row(GracePeriodRemaining=10 * 1440)]})))
     assert told["needs_attention"] is True
-    assert "10 more days only" in told["attention"][0]
+    assert "for 10 days more only" in told["attention"][0]
 
 
 @pytest.mark.parametrize(("hours", "needs"), [(3.9, False), (-3.9, False), (4.1, True), (-4.1, True)])
@@ -72,7 +73,9 @@ def test_a_clock_that_kms_would_refuse_needs_attention(hours, needs):
 def test_a_host_behind_a_closed_exception_needs_attention_and_an_open_one_does_not():
     host = [product_row("kms_host", KeyManagementServiceCurrentCount=30)]
     closed = activation(FakeWindows({"SoftwareLicensingProduct": host}))
-    assert answers(closed)["attention"] == ["The firewall exception of this KMS host is off: clients cannot reach it."]
+    assert answers(closed)["attention"] == [
+        "The firewall exception for KMS of SRV01 is there and switched off (SPPSVC-In-TCP): no client reaches TCP 1688."
+    ]
     opened = activation(FakeWindows({"SoftwareLicensingProduct": host, "MSFT_NetFirewallRule": [rule_row(Enabled=1)]}))
     assert answers(opened)["needs_attention"] is False
 
@@ -85,4 +88,37 @@ def test_a_host_whose_service_is_stopped_needs_attention():
             "Win32_Service": [{"Name": "sppsvc", "State": "Stopped", "StartMode": "Auto"}],
         }
     )
-    assert "is stopped: it answers no client" in answers(activation(windows))["attention"][0]
+    assert "sppsvc) of SRV01 is stopped (start mode Auto): it answers no client" in answers(activation(windows))["attention"][0]
+
+
+def test_a_mak_is_no_matter_of_the_machine_while_it_is_activated():
+    licensed = answers(activation(FakeWindows({"SoftwareLicensingProduct": [product_row("mak", GracePeriodRemaining=0)]})))
+    assert (licensed["activated"], licensed["channel"], licensed["attention"]) == (True, "mak", [])
+    told = answers(activation(FakeWindows({"SoftwareLicensingProduct": [product_row("mak", LicenseStatus=5)]})))
+    assert told["activated"] is False
+    assert ["has a MAK" in told["attention"][0], "is not activated" in told["attention"][1], len(told["attention"])] == [True, True, 2]
+
+
+def test_what_a_diagnosis_calls_worth_knowing_needs_no_attention():
+    # A host that nobody has asked yet.
+    host = product_row("kms_host", KeyManagementServiceCurrentCount=0, KeyManagementServiceTotalRequests=0)
+    windows = FakeWindows({"SoftwareLicensingProduct": [host], "MSFT_NetFirewallRule": [rule_row(Enabled=1)]})
+    assert answers(activation(windows))["attention"] == []
+
+
+def test_what_could_not_be_read_comes_in_full_and_first():
+    windows = FakeWindows({"SoftwareLicensingProduct": [product_row(LicenseStatus=5)]})
+    windows.errors["Domain"] = AccessDeniedError("reading Domain", "access is denied", code=5)
+    found = activation(windows)
+    lines = answers(found)["attention"]
+    assert lines[0] == found.problems[0]
+    assert "is not activated (notification" in lines[1]
+    assert len(lines) == 2
+
+
+def test_a_setting_that_leads_out_of_the_estate_needs_attention_though_the_machine_is_activated():
+    windows = FakeWindows(
+        {"SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]},
+        registry={"KeyManagementServiceName": "8.8.8.8"},
+    )
+    assert "is a public address" in answers(activation(windows))["attention"][0]
