@@ -41,7 +41,12 @@ class ActionModule(ControllerAction):
     def use_case(self, options: Options) -> dict[str, t.Any]:
         """Make the bundle in memory, write it once, and read it back."""
         path = pathlib.Path(options["path"])
-        _check(path, force=options["force"])
+        try:
+            _check(path, force=options["force"])
+        except OSError as error:
+            raise ValueError(
+                f"the bundle {path} can't be written: {error.strerror or error}. Next: give a path that you may write to"
+            ) from None
         now = datetime.datetime.now(datetime.UTC)
         made = contents(
             options["machines"], options["srv"], options["probes"], options["approved_hosts"], redact=options["redact"], now=now
@@ -112,7 +117,7 @@ def _write(path: pathlib.Path, packed: bytes, *, force: bool) -> None:
         raise ValueError(f"{path} came to be while the bundle was made, and was left as it is. Next: give another path") from None
     except OSError as error:
         raise ValueError(
-            f"the bundle {path} could not be written: {error.strerror or error}. Next: give a path that you may write to"
+            f"the bundle {path} can't be written: {error.strerror or error}. Next: give a path that you may write to"
         ) from None
     finally:
         if temporary is not None:
