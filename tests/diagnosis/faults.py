@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import typing as t
 
-from tests.diagnosis.world import DAY, DOMAIN, KEY_2016, KEY_2022, MAK, RECORD, World
+from tests.diagnosis.world import DAY, DOMAIN, KEY_2016, KEY_2022, MAK, RECORD, RETAIL, World
 
 Step = t.Callable[[World], None]
 
@@ -155,6 +155,7 @@ _UNREADABLE = "nothing of the machine's licensing can be read while its service 
 _DISCOVERY_OFF = "a host that is set switches discovery off (Microsoft: Deploy KMS Activation)"
 _NOT_SO_FAR = "no client gets so far that the count matters; the finding stays info"
 _NOBODY_REFUSED = "no client reaches the host, so it refuses none"
+_ONE_HOST_COUNTS = "only one of the hosts counts anybody, so that nothing is spread"
 _NO_RECORDS = "neither server has a record to disagree about"
 
 _OF_A_CLIENT = (
@@ -171,17 +172,26 @@ _UNFOUND = {**_BEFORE_THE_COUNT, "host_key_too_old": _NOBODY_REFUSED}
 
 HIDES: t.Mapping[str, t.Mapping[str, str]] = {
     "firewall_off": _BEFORE_THE_COUNT,
-    "firewall_never_on": _UNFOUND,
+    "firewall_never_on": {**_UNFOUND, "count_spread": _ONE_HOST_COUNTS},
     "port_blocked_by_another_rule": _BEFORE_THE_COUNT,
     "other_port_without_rule": {**_BEFORE_THE_COUNT, "record_removed": "the host published itself again when its service restarted"},
-    "host_unlicensed": _BEFORE_THE_COUNT,
+    "host_unlicensed": {**_BEFORE_THE_COUNT, "count_spread": _ONE_HOST_COUNTS},
     "host_service_stopped": {
         **_BEFORE_THE_COUNT,
         "record_removed": "reading the host's licensing state starts its service, which publishes the record again",
     },
-    "host_key_too_old": {**_BEFORE_THE_COUNT, "hosts_disagree": "both hosts have the same old key then"},
+    "host_key_too_old": {
+        **_BEFORE_THE_COUNT,
+        "count_spread": _ONE_HOST_COUNTS,
+        "hosts_disagree": "both hosts have the same old key then",
+    },
     "publishing_off": {**_UNFOUND, "servers_disagree": _NO_RECORDS},
-    "publishing_fails": {**_UNFOUND, "servers_disagree": _NO_RECORDS, "rogue_host": "the other host can't publish itself either"},
+    "publishing_fails": {
+        **_UNFOUND,
+        "servers_disagree": _NO_RECORDS,
+        "rogue_host": "the other host can't publish itself either",
+        "count_spread": "four machines find a host: too few in all",
+    },
     "record_with_wrong_port": _UNFOUND,
     "record_removed": {"servers_disagree": _NO_RECORDS},
     "rogue_host": {
@@ -191,8 +201,17 @@ HIDES: t.Mapping[str, t.Mapping[str, str]] = {
     },
     "client_has_a_mak": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
     "client_mak_not_activated": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
+    "client_has_a_retail_key": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
     "client_service_disabled": dict.fromkeys(
-        (*_OF_A_CLIENT, "override_to_a_client", "client_has_a_mak", "client_mak_not_activated", "client_has_two_keys"), _UNREADABLE
+        (
+            *_OF_A_CLIENT,
+            "override_to_a_client",
+            "client_has_a_mak",
+            "client_has_a_retail_key",
+            "client_mak_not_activated",
+            "client_has_two_keys",
+        ),
+        _UNREADABLE,
     ),
     "override_dead": {"no_search_domain": _DISCOVERY_OFF},
     "override_wrong_port": {"no_search_domain": _DISCOVERY_OFF},
@@ -205,12 +224,18 @@ HIDES: t.Mapping[str, t.Mapping[str, str]] = {
 }
 
 TOGETHER: t.Mapping[frozenset[str], frozenset[tuple[str, str]]] = {
-    # The port or the key of the first host differs from that of the second.
+    # The old key refused nobody there, so that it shows as a difference alone.
+    frozenset({"host_key_too_old", "rogue_host"}): _expect("hosts_disagree kms01, kms02"),
+    # Of the two hosts one is not asked or refuses: what is left is that the other one counts too few.
     **{
-        frozenset({one, other}): _expect("hosts_disagree kms01, kms02")
-        for one in ("other_port_without_rule", "host_key_too_old")
-        for other in ("rogue_host", "override_unapproved")
+        frozenset({one, "count_spread"}): _expect("host_count_too_low kms02")
+        for one in ("firewall_never_on", "host_unlicensed", "host_key_too_old")
     },
+    frozenset({"publishing_fails", "count_spread"}): _expect(
+        "dns_publish_failed kms02", "host_count_too_low kms01", "host_count_too_low kms02"
+    ),
+    # Two machines are set to the first host, and to its former port with it.
+    frozenset({"other_port_without_rule", "count_spread"}): _expect("client_port_differs app01", "client_port_differs app02"),
     # The second host can't publish itself either.
     **{
         frozenset({"publishing_fails", other}): _expect("dns_publish_failed kms02")
@@ -455,7 +480,26 @@ FAULTS: tuple[Fault, ...] = (
         _expect("client_no_srv pc01"),
         at_start=_plan("pc01", domain=None),
     ),
+    Fault(
+        "client_has_a_retail_key",
+        "the desktop is activated with a retail key",
+        _slots("pc01_key"),
+        _expect("client_wrong_channel pc01"),
+        at_start=_plan("pc01", key=RETAIL, licensed=True),
+    ),
     # The fleet
+    Fault(
+        "count_spread",
+        "six machines are spread over two hosts: each counts too few for a server, one host would count enough",
+        _slots("count", "second_host"),
+        _expect("count_spread kms01, kms02"),
+        at_start=_both(
+            _plan("kms01", remembered_clients=0),
+            _second_host(remembered_clients=0),
+            _add(name="app", count=2, windows="server-2022-standard", key="gvlk", kms_machine={"name": "kms01.corp.example"}),
+            _add(name="web", count=2, windows="server-2022-standard", key="gvlk", kms_machine={"name": "kms02.corp.example"}),
+        ),
+    ),
     Fault(
         "hosts_disagree",
         "a second, approved host has an older key",
@@ -465,3 +509,61 @@ FAULTS: tuple[Fault, ...] = (
     ),
 )
 """Not here: a block on the way between two machines (the lab's network has no routers), and what only time can show (a count that grows too slowly)."""
+
+
+def _healthy(name: str, what: str, at_start: Step = _nothing, later: Step = _nothing) -> Fault:
+    return Fault(name, what, frozenset(), frozenset(), at_start, later)
+
+
+HEALTHY: tuple[Fault, ...] = (
+    _healthy("as_it_is", "one host, a desktop and a server"),
+    _healthy(
+        "client_service_stopped",
+        "the licensing service of a client has stopped, as it does when idle",
+        later=_change("pc01", sppsvc="stopped"),
+    ),
+    _healthy("two_hosts_alike", "two hosts, both approved", _both(_second_host(), _approve("kms01", "kms02.corp.example"))),
+    _healthy(
+        "record_by_hand",
+        "the host does not publish itself, and its record was made by hand",
+        _both(_plan("kms01", dns_publishing=False), _records((0, 0, 1688, "kms01.corp.example"))),
+    ),
+    _healthy("set_by_name", "the desktop is set to the right host", _plan("pc01", kms_machine={"name": "kms01.corp.example"})),
+    _healthy("set_by_short_name", "the desktop is set to the right host by its short name", _plan("pc01", kms_machine={"name": "KMS01"})),
+    _healthy(
+        "lookup_domain", "a workgroup machine looks in the right domain", _plan("pc01", domain=None, kms_machine={"lookup_domain": DOMAIN})
+    ),
+    _healthy("dhcp_domain", "a workgroup machine has the domain from DHCP", _plan("pc01", domain=None, dhcp_domain=DOMAIN)),
+    _healthy("no_caching", "the desktop asks DNS each time", _plan("pc01", host_caching=False)),
+    _healthy("clock_within_bounds", "the desktop is three hours ahead", _plan("pc01", clock_offset_seconds=3 * 3600)),
+    _healthy("other_time_zone", "the desktop has another time zone", _plan("pc01", utc_offset_minutes=-480)),
+    _healthy(
+        "another_language", "a German desktop and a Japanese host", _both(_plan("pc01", language=1031), _plan("kms01", language=1041))
+    ),
+    _healthy(
+        "servers_only",
+        "seven servers are all there are, and their host counts ten at most",
+        lambda world: world.plan.update(
+            machines=[
+                {**world.row("kms01"), "remembered_clients": 0},
+                {"name": "app", "count": 7, "windows": "server-2022-standard", "key": "gvlk"},
+            ]
+        ),
+    ),
+    _healthy(
+        "other_port_with_rule",
+        "the host listens on 1700, has a rule for it and its record says so",
+        _both(_plan("kms01", listening_port=1700, firewall_rules=[{"name": "KMS-1700", "port": 1700}])),
+    ),
+    _healthy(
+        "office",
+        "the desktop has an Office with its client key as well",
+        _plan("pc01", office="Office LTSC Professional Plus 2021", office_keyed=False),
+    ),
+    _healthy(
+        "new_host",
+        "a new host, and nobody but it",
+        lambda world: world.plan.update(machines=[{**world.row("kms01"), "remembered_clients": 0}]),
+    ),
+)
+"""Estates in which nothing is wrong: no finding above info."""

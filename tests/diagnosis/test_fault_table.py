@@ -9,15 +9,15 @@ import pathlib
 
 import pytest
 
-from tests.diagnosis.faults import FAULTS, Fault
+from tests.diagnosis.faults import FAULTS, HEALTHY, Fault
 from tests.diagnosis.table import Outcome, counted, markdown, outcome, pairs
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "fault_table.md"
 
 
-def test_a_healthy_estate_has_no_finding_above_info():
-    healthy = outcome()
-    assert not healthy.false, str(healthy)
+@pytest.mark.parametrize("healthy", HEALTHY, ids=lambda fault: fault.name)
+def test_a_healthy_estate_has_no_finding_above_info(healthy: Fault):
+    assert not outcome(healthy).false, str(outcome(healthy))
 
 
 @pytest.fixture(scope="module")
