@@ -60,6 +60,42 @@ def test_the_specification_of_the_wrapper_is_what_is_documented(ask):
     assert shape(specification["options"]) == shape(document["options"], "suboptions")
 
 
+WANTED, SHARED = {"id": 5, "source": "x"}, {"id": 6, "source": "Software Licensing"}
+FOREIGN, UNWANTED = {"id": 6, "source": "installer"}, {"id": 7, "source": "licensing"}
+NO_SENTENCE = "the message id could not be found"
+
+
+@pytest.mark.parametrize(
+    ("steps", "limit", "ids", "complete", "said"),
+    [
+        # An error of a record whose sentence is missing is no end, and what other programs wrote counts for nothing.
+        ([NO_SENTENCE, WANTED, FOREIGN, NO_SENTENCE, UNWANTED, SHARED, WANTED], 5, ["5", "6", "5"], True, 7),
+        ([WANTED, WANTED], 2, ["5", "5"], True, 2),
+        ([WANTED, WANTED, FOREIGN, WANTED, WANTED, WANTED], 2, ["5", "5"], False, 4),
+        (["NoMatchingEventsFound"], 2, [], True, 1),
+        (["NoMatchingLogsFound"], 2, [], True, 1),
+        # A reader that fails for ever after some records.
+        ([WANTED, "for ever"], 5, ["5"], False, 102),
+    ],
+)
+def test_reading_a_log_goes_on_after_errors_of_records_and_stops_at_its_bounds(ask, steps, limit, ids, complete, said):
+    found = ask("events", steps=steps, limit=limit, budget=60, log="Application")
+    assert ([row["EventCode"][0] for row in found["rows"]], found["complete"], found["said"]) == (ids, complete, said)
+    for row in found["rows"]:
+        assert (row["Logfile"], row["ComputerName"], row["InsertionStrings"]) == (["Application"], ["pc01"], ["one", ""])
+
+
+def test_a_log_of_which_nothing_can_be_read_is_an_error(ask):
+    assert ask("events", steps=["for ever"], limit=5, budget=60, log="Application")["error"] == "nothing for for ever"
+    denied = ask("events", steps=[], limit=5, budget=60, log="closed")
+    assert denied["hresult"] & 0xFFFFFFFF == 0x80070005
+
+
+def test_no_record_is_taken_once_the_time_is_over(ask):
+    found = ask("events", steps=[WANTED, WANTED], limit=5, budget=0, log="Application")
+    assert (found["rows"], found["complete"], found["said"]) == ([], False, 1)
+
+
 def test_only_the_value_of_a_secret_is_a_secret_and_it_is_no_log(ask):
     def secret(options, path=""):
         for name, row in options.items():

@@ -50,6 +50,25 @@ function Get-Name {
     }
 }
 
+function Get-WinEvent {
+    # Says what a question has it say: a record for a number, an error for an id, one without end for "for ever". $script:said counts.
+    [CmdletBinding()]
+    param ([string]$LogName, [string]$FilterXPath)
+    if ($LogName -eq 'closed') { throw [System.UnauthorizedAccessException]::new('Attempted to perform an unauthorized operation.') }
+    foreach ($step in $script:steps) {
+        do {
+            $script:said++
+            if ($step -is [string]) { Write-Error -Message "nothing for $step" -ErrorId $step }
+            else {
+                [PSCustomObject]@{
+                    Id = $step.id; RecordId = $script:said; LogName = $LogName; ProviderName = $step.source; MachineName = 'pc01'; TimeCreated = [datetime]::UtcNow
+                    Properties = @([PSCustomObject]@{ Value = 'one' }, [PSCustomObject]@{ Value = $null })
+                }
+            }
+        } while ($step -is [string] -and $step -eq 'for ever')
+    }
+}
+
 while ($null -ne ($line = [System.Console]::In.ReadLine())) {
     $question = ConvertFrom-Json -InputObject $line -DateKind String
     $answer = switch ($question.ask) {
@@ -83,6 +102,21 @@ while ($null -ne ($line = [System.Console]::In.ReadLine())) {
                 array_with_null = ConvertTo-AnsibleKmsTextList -Value @('a', $null, 'b')
                 empty_array = ConvertTo-AnsibleKmsTextList -Value @()
                 row = ConvertTo-AnsibleKmsRow -InputObject ([PSCustomObject]@{ A = 1; B = $null; D = @(, 'x') }) -Name 'A', 'B', 'C', 'D'
+            }
+        }
+        events {
+            $script:steps = @($question.steps)
+            $script:said = 0
+            $asked = @{
+                log = "=$($question.log)"; xpath = '=*'; event_ids = @(5, 6); shared_ids = @(, 6); sources = @(, '=licensing')
+                limit = $question.limit; budget_seconds = $question.budget
+            }
+            try {
+                $found = Invoke-AnsibleKmsEvents -Events $asked
+                @{ complete = $found.complete; rows = $found.rows; said = $script:said }
+            }
+            catch {
+                @{ error = $_.Exception.Message; hresult = $_.Exception.HResult }
             }
         }
         failure {
