@@ -14,7 +14,14 @@ import typing as t
 
 import pytest
 
-from tests.system import test_bad_input_changes, test_bad_input_connection, test_bad_input_replies, test_bad_input_windows
+from tests.system import (
+    test_authentication,
+    test_backends,
+    test_bad_input_changes,
+    test_bad_input_connection,
+    test_bad_input_replies,
+    test_bad_input_windows,
+)
 from tests.system.ansible_runs import Json
 from tests.system.bad_input import (
     ACTIVATE,
@@ -34,7 +41,7 @@ from tests.system.bad_input import (
 )
 from tests.system.conftest import StartLab
 from tests.system.test_bad_input_connection import LOGIN_REFUSED
-from tests.system.test_bad_input_replies import ADMINISTRATOR, CLIENT, QUERY, THREE_PRODUCTS
+from tests.system.test_bad_input_replies import CLIENT, QUERY, THREE_PRODUCTS
 
 READING = "reading SoftwareLicensingProduct: "
 UNKNOWN_ERROR = (
@@ -204,10 +211,11 @@ def sealed(promise: str, machine: Json, module: str, options: Json | None = None
     return Case(f"a sealed session {promise}", {**machine, **SEALING}, module, options or {}, logins=None, **more)
 
 
+# test_authentication.py has the other ways in which a sealed session breaks, each of them over NTLM and over Kerberos.
 SEALED = [
     *(
         sealed(
-            f"whose socket is dropped between two messages, {how}",
+            f"whose socket is dropped between any two messages, {how}",
             PC,
             "activation_info",
             faults=({"do": "drop_idle", "how": how, "times": None},),
@@ -216,44 +224,24 @@ SEALED = [
         )
         for how in ("close", "reset")
     ),
-    *(
-        sealed(
-            f"whose socket is dropped under a query, {do}", PC, "activation_info", faults=({"do": do, **QUERY},), status=OK, result=CLIENT
-        )
-        for do in ("cut_before", "cut_after", "cut_in_reply")
-    ),
-    *(
-        sealed(
-            f"whose socket is dropped after a key was taken, {do}",
-            PC_WITHOUT_KEY,
-            "client_key",
-            faults=({"do": do, "method": INSTALL},),
-            status=OK,
-            says=INSTALLED,
-            changed=True,
-            writes=(INSTALL,),
-            differs=("products",),
-        )
-        for do in ("cut_after", "cut_in_reply")
-    ),
     sealed(
-        "whose socket is dropped before a key was taken",
-        PC_WITHOUT_KEY,
-        "client_key",
-        ONE_LOOK,
-        faults=({"do": "cut_before", "method": INSTALL},),
-        says="InstallProductKey was not applied: the connection was lost (…); the call was sent and may have been carried out; watched for 0 s, "
-        "and the state is the old one. It was not sent a second time. Next: run the task again, it compares first.",
-        changed=True,
-        writes=(INSTALL,),
-    ),
-    sealed(
-        "that the machine forgot, which is no refused login",
+        "whose socket is dropped after a query was carried out",
         PC,
         "activation_info",
-        faults=({"do": "unauthorized", **QUERY},),
+        faults=({"do": "cut_after", **QUERY},),
         status=OK,
         result=CLIENT,
+    ),
+    sealed(
+        "whose socket is dropped in the middle of the answer to a key",
+        PC_WITHOUT_KEY,
+        "client_key",
+        faults=({"do": "cut_in_reply", "method": INSTALL},),
+        status=OK,
+        says=INSTALLED,
+        changed=True,
+        writes=(INSTALL,),
+        differs=("products",),
     ),
 ]
 EXPIRED = [
@@ -341,22 +329,6 @@ OVER_POWERSHELL = [
         for form in ("clixml_progress", "clixml_error")
     ),
     over_powershell(
-        "access denied to the firewall, over PowerShell",
-        {**SERVER, "access_denied": ["root/standardcimv2"]},
-        "firewall_exception",
-        says=f"reading MSFT_NetFirewallRule: … (0x80041003 WBEM_E_ACCESS_DENIED). The user has no permission for this in WMI. {ADMINISTRATOR}",
-        error={"code": "0x80041003", "symbol": "WBEM_E_ACCESS_DENIED"},
-    ),
-    over_powershell(
-        "a provider's HRESULT, over PowerShell",
-        {**PC, "kms_machine": {"name": "nobody.corp.example"}},
-        "activate",
-        says="calling Activate of SoftwareLicensingProduct (ID=…): … (0xC004F074 SL_E_VL_BINDING_SERVICE_UNAVAILABLE). "
-        "No KMS host gave a usable answer (generic wrapper). Next: Read each event 12288 of the attempt: …",
-        error={"code": "0xC004F074", "symbol": "SL_E_VL_BINDING_SERVICE_UNAVAILABLE"},
-        writes=(ACTIVATE,),
-    ),
-    over_powershell(
         "a provider that takes three seconds, over PowerShell",
         SERVER,
         "firewall_exception",
@@ -392,6 +364,9 @@ CONNECTION, REPLIES, CHANGES, WINDOWS = (
 )
 HERE = frozenset(case.promise for case in CASES)
 THERE = frozenset(case.promise for case in OVER_POWERSHELL)
+SESSIONS = frozenset(case.promise for case in (*test_authentication.NTLM_SESSIONS, *test_authentication.KERBEROS_SESSIONS))
+# What is the same there over both backends; over wsman its words are in REPLIES and WINDOWS.
+COMPARED = frozenset(test_backends.MACHINES)
 
 STANDS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "401": (CONNECTION, ("a wrong password", "a wrong user")),
@@ -401,7 +376,10 @@ STANDS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
         REPLIES,
         ("a socket dropped between two messages, close", "a socket dropped between two messages, reset"),
     ),
-    "a socket dropped in a sealed session": (HERE, tuple(case.promise for case in SEALED)),
+    "a socket dropped in a sealed session": (
+        HERE | SESSIONS,
+        tuple(case.promise for case in (*SEALED, *test_authentication.NTLM_SESSIONS, *test_authentication.KERBEROS_SESSIONS)),
+    ),
     "a redirect to another host": (
         CONNECTION,
         ("307 to a query", "307 to the rest of an answer", "307 to the host key", "308 to the host key"),
@@ -458,8 +436,14 @@ STANDS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
         ("PowerShell that dies before a write", "PowerShell that dies after a write"),
     ),
     "CLIXML noise on stderr": (THERE, ("noise on stderr, clixml_progress", "noise on stderr, clixml_error")),
-    "access denied to one namespace, over PowerShell": (THERE, ("access denied to the firewall, over PowerShell",)),
-    "a provider's HRESULT, over PowerShell": (THERE, ("a provider's HRESULT, over PowerShell",)),
+    "access denied to one namespace, over PowerShell": (
+        COMPARED,
+        ("a host whose firewall namespace is closed", "an account that may not read CIM", "an account that may not read the registry"),
+    ),
+    "a provider's HRESULT, over PowerShell": (
+        COMPARED,
+        ("a client that is sent to a name that does not exist", "a host whose provider refuses the key"),
+    ),
     "a slow provider, over PowerShell": (THERE, ("a provider that takes three seconds, over PowerShell",)),
     "sppsvc restarting under us, over PowerShell": (
         THERE,
@@ -495,20 +479,8 @@ def test_each_fault_of_the_list_has_its_cases(fault: str) -> None:
 
 
 @pytest.mark.wsman
-@pytest.mark.parametrize("case", TIME_AND_SIZE, ids=promise)
-def test_time_and_size_and_quotas(outcomes: Outcomes, case: Case) -> None:
-    outcomes.check(case)
-
-
-@pytest.mark.wsman
-@pytest.mark.parametrize("case", RESTARTS, ids=promise)
-def test_a_licensing_service_that_restarts_under_us(outcomes: Outcomes, case: Case) -> None:
-    outcomes.check(case)
-
-
-@pytest.mark.wsman
-@pytest.mark.parametrize("case", SEALED, ids=promise)
-def test_a_sealed_session_that_breaks(outcomes: Outcomes, case: Case) -> None:
+@pytest.mark.parametrize("case", [*TIME_AND_SIZE, *RESTARTS, *SEALED], ids=promise)
+def test_what_a_user_reads_of_time_size_quotas_restarts_and_sealed_sessions_that_break(outcomes: Outcomes, case: Case) -> None:
     outcomes.check(case)
 
 
