@@ -59,9 +59,10 @@ _SAME = {
     "ospp_grace": "grace",
 }
 _IDS = frozenset({"activation_id", "extended_pid"})
-_HOST_LABELS = ("count", "port", "priority")
 _REQUESTS = tuple(field.name for field in dataclasses.fields(RequestsFacts))
-_CLIENT_LABELS = ("cmid", "kms_configured", "kms_discovered", "dns_discovery", "kms_pid", "kms_lookup_domain")
+_HOST_LABELS = ("count", "port", "priority", *(f"requests_{name}" for name in _REQUESTS))
+_HOST_SENTENCES = frozenset({"kms_enabled", "dns_publishing_on", "dns_publishing_off", "section_requests"})
+_OF_MACHINE = frozenset({"service_version", "rearms_windows", "priority", "port", "cmid", "ospp_caching"})
 _PRODUCT_EXTRA = (
     "additional_information",
     "extended_pid",
@@ -190,17 +191,12 @@ class Block:
     @property
     def hosting(self) -> bool:
         """The block has what slmgr.vbs prints of a KMS host only."""
-        return "kms_enabled" in self.sentences or self.has("count") or any(self.has(f"requests_{name}") for name in _REQUESTS)
+        return not _HOST_SENTENCES.isdisjoint(self.sentences) or any(map(self.has, _HOST_LABELS))
 
     @property
     def is_product(self) -> bool:
         """There is a product in it, not only settings of the machine."""
-        return (
-            bool(self.xpr)
-            or bool(_SECTIONS.keys() & self.sentences.keys())
-            or self.hosting
-            or bool(self.values.keys() - {"service_version", "rearms_windows", "priority", "port"})
-        )
+        return bool(self.xpr) or not _SECTIONS.keys().isdisjoint(self.sentences) or bool(self.values.keys() - _OF_MACHINE)
 
 
 class Run:
@@ -350,7 +346,7 @@ class _Writer:
         pairs = [
             (block, product) for block, product in zip(self.keyed, products, strict=True) if block.hosting or product.role == "kms_host"
         ]
-        if not pairs:
+        if not pairs and not any(block.hosting for block in self.blocks):
             return HostFacts()
         # As in _licensing.read: Windows and Office on one host have a count each, and the machine's own is that of Windows.
         own = [pair for pair in pairs if pair[0].application == "windows"]

@@ -237,19 +237,30 @@ def _words(name: str) -> Settle:
 
 
 def _version(value: str, lines: list[Line]) -> Settled:
-    if not _VERSION.fullmatch(value):
+    text, used = value, 0
+    if len(lines) > 1 and re.match("[0-9.]", lines[1].text):
+        if not lines[0].full:
+            return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
+        text, used = text + lines[1].text, 1
+    if not _VERSION.fullmatch(text):
         return _failed(value)
-    return Settled(value) if lines[0].closed else _at_the_end(value)
+    return Settled(text, used) if lines[used].closed else _at_the_end(text)
 
 
 def _address(value: str, lines: list[Line]) -> Settled:
-    if sentence_key(value) in LABELS.words["kms_address"]:
-        return Settled()
+    for used, text in _joined(value, lines):
+        if text and sentence_key(text) in LABELS.words["kms_address"]:
+            return Settled(None, used)
+    text, used = value, 0
+    if len(lines) > 1 and re.match("[0-9A-Fa-f.:]+$", lines[1].text):
+        if value and not lines[0].full:
+            return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
+        text, used = text + lines[1].text, 1
     try:
-        address = str(ipaddress.ip_address(value))
+        address = str(ipaddress.ip_address(text))
     except ValueError:
         return _failed(value)
-    return Settled(address) if lines[0].closed else _at_the_end(value)
+    return Settled(address, used) if lines[used].closed else _at_the_end(text)
 
 
 def _endpoint(value: str, lines: list[Line]) -> Settled:

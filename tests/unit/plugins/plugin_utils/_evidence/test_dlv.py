@@ -652,6 +652,9 @@ def test_what_a_language_has_labels_for_comes_back_in_it(facts, language):
 # --- never a wrong number ---
 
 
+TEXTS = ("cmid", "activation_id", "partial_key", "version", "kms_host_product_id", "role", "address", "product_key_channel")
+
+
 def numbers(facts):
     """Return every number, truth value and id of facts, with a name for its place; those of a product under the product's own name."""
     found = {}
@@ -660,17 +663,7 @@ def numbers(facts):
         if isinstance(value, dict):
             for key, item in value.items():
                 walk(item, (*place, key))
-        elif isinstance(value, bool | int):
-            found[place] = value
-        elif isinstance(value, str) and place[-1] in (
-            "cmid",
-            "activation_id",
-            "partial_key",
-            "version",
-            "kms_host_product_id",
-            "role",
-            "address",
-        ):
+        elif isinstance(value, bool | int) or (isinstance(value, str) and place[-1] in TEXTS):
             found[place] = value
 
     plain = facts.as_dict()
@@ -679,7 +672,7 @@ def numbers(facts):
     for product in plain["products"]:
         # A block that lost its name and its ids is somebody's all the same.
         owner = product["activation_id"] or (product["name"] or "").partition(" ")[0]
-        walk({key: item for key, item in product.items()}, ("product", owner))
+        walk(product, ("product", owner))
     return found
 
 
@@ -745,13 +738,15 @@ def damaged(draw):
         for line in lines
     ]
     text = "\n".join(lines) + "\n"
+    digits = [found.start() + 1 for found in re.finditer("[0-9]", text)] or [0]
     if draw(st.booleans()):
-        text = text[: draw(st.integers(0, len(text)))]
+        text = text[: draw(st.integers(0, len(text)) | st.sampled_from(digits))]
     how = draw(st.sampled_from(["console", "mail", "indent", "spread", "none"]))
     if how == "console":
-        text = wrapped(text, draw(st.integers(40, 120)), hard=True)
+        columns = [column for place in digits if (column := place - text.rfind("\n", 0, place) - 1) >= 40] or [80]
+        text = wrapped(text, draw(st.integers(40, 120) | st.sampled_from(columns)), hard=True)
         if draw(st.booleans()):
-            text = text[: draw(st.integers(0, len(text)))]
+            text = text[: draw(st.integers(0, len(text)) | st.sampled_from([found.end() for found in re.finditer("[0-9]\n", text)] or [0]))]
     elif how == "mail":
         text = wrapped(text, draw(st.integers(30, 80)), hard=False)
     elif how == "indent":
