@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case import Policy, read_domain, read_machine, same_name
-from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.situation import situation_of
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
@@ -26,7 +25,6 @@ from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     request_served,
     response_processed,
     seen_domain,
-    slui_failed,
 )
 
 KMS01, KMS02, KMS03 = (f"kms0{number}.{DOMAIN}" for number in (1, 2, 3))
@@ -146,28 +144,6 @@ def test_the_log_of_a_host_is_known_when_it_could_be_read():
     assert around.knows_log_of(kms_host(events=log()))
     assert not around.knows_log_of(kms_host())
     assert not around.knows_log_of(kms_host(events=log(kms={"problem": "denied"})))
-
-
-def test_of_several_tries_of_one_go_each_host_counts_once_and_older_goes_do_not():
-    tries = [(3, KMS01), (2, KMS01), (1, KMS02), (180, KMS03)]
-    machine = kms_client(
-        product={"license_status": 5, "grace_minutes": 0},
-        events=log(*(request_sent(time=ago(minutes=minutes), code=0x800706BA, host=host, license_status=5) for minutes, host in tries)),
-    )
-    situation = situation_of(machine, case())
-    assert [(failure.host, failure.moment) for failure in situation.failures] == [(KMS02, ago(minutes=1)), (KMS01, ago(minutes=2))]
-    assert situation.severity is None
-    assert situation.troubled
-
-
-def test_the_clocks_offset_is_taken_off_what_windows_wrote_itself():
-    # Its clock is five hours ahead: what it wrote at 13:00 was at 8:00, before its last renewal.
-    machine = kms_client(
-        machine={"clock_offset_seconds": 5 * 3600.0},
-        product={"grace_minutes": 180 * 1440 - 60},
-        events=log(slui_failed(0x8007232B, time=ago(hours=-3))),
-    )
-    assert situation_of(machine, case()).failures == ()
 
 
 # --- plain data

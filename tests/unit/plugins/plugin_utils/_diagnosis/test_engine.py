@@ -279,7 +279,7 @@ def test_memory_grows_with_what_is_distinct_and_not_with_machines():
 
         return machines
 
-    few, many = peak(same_again(50)), peak(same_again(1000))
+    few, many = peak(same_again(20)), peak(same_again(300))
     assert many < few * 1.5
 
 
