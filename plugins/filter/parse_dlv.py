@@ -23,10 +23,18 @@ def parse_dlv(text: t.Any) -> dict[str, t.Any]:
         text = text.decode("utf-16" if text.startswith(_UTF16) else "utf-8", errors="replace")
     if not isinstance(text, str):
         raise AnsibleFilterError(
-            f"parse_dlv reads the text that slmgr.vbs printed, and got a {type(text).__name__}; "
+            f"parse_dlv reads the text that slmgr.vbs printed, and got {_kind(text)}; "
             "of a list of lines make a text with the filter join and a line break as its separator"
         )
     return t.cast("dict[str, t.Any]", mask_result(parse(text).as_dict()))
+
+
+def _kind(value: t.Any) -> str:
+    # Ansible's own lists and dicts have names that say nothing to a user.
+    for kind, words in ((list, "a list"), (dict, "a dict"), (type(None), "nothing")):
+        if isinstance(value, kind):
+            return words
+    return f"a {type(value).__name__}"
 
 
 class FilterModule:

@@ -21,9 +21,9 @@ def parse(text):
     return FilterModule().filters()["parse_dlv"](text)
 
 
-@pytest.mark.parametrize("wrong", [None, 7, ["Name: x"], {"stdout": "x"}])
-def test_anything_but_a_text_is_an_error_of_the_filter(wrong):
-    with pytest.raises(AnsibleFilterError, match=type(wrong).__name__):
+@pytest.mark.parametrize(("wrong", "words"), [(None, "nothing"), (7, "an? int"), (["Name: x"], "a list"), ({"stdout": "x"}, "a dict")])
+def test_anything_but_a_text_is_an_error_of_the_filter(wrong, words):
+    with pytest.raises(AnsibleFilterError, match=f"got {words}; of a list of lines"):
         parse(wrong)
 
 
