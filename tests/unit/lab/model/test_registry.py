@@ -92,3 +92,11 @@ def test_the_licensing_key_holds_a_full_made_up_key_that_differs_between_machine
         for name in ("a", "b", "a")
     }
     assert len(found) == 2
+
+
+def test_what_dhcp_gave_and_the_suffixes_are_where_windows_keeps_them() -> None:
+    path = r"SYSTEM\CurrentControlSet\Services\Tcpip\Parameters"
+    machine = machine_of({**DESKTOP, "domain": None, "dhcp_domain": "dhcp.example", "suffix_search_list": ["a.example", "b.example"]})
+    assert [machine.registry.text(path, name) for name in ("DhcpDomain", "SearchList")] == ["dhcp.example", "a.example,b.example"]
+    machine.change(suffix_search_list=["c.example"])
+    assert machine.registry.text(path, "SearchList") == "c.example"

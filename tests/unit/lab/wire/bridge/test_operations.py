@@ -153,3 +153,42 @@ def test_a_request_is_a_mapping_in_clixml() -> None:
     for wrong in (b"{}\n", b"<Objs></Objs>\n", b"<Objs><S>x</S></Objs>\n", b"<Objs><Odd/></Objs>\n"):
         with pytest.raises(BadRequestError):
             request_of(wrong)
+
+
+EVENTS = [
+    {"log": "Application", "id": 12288, "minutes_ago": 3, "strings": ["three"]},
+    {"log": "Application", "id": 12288, "minutes_ago": 2, "strings": ["two"]},
+    {"log": "Application", "id": 12288, "minutes_ago": 1, "strings": ["one"]},
+    {"log": "Key Management Service", "id": 12290, "strings": ["kms"]},
+]
+
+
+def _strings(machine: Machine, log: str, **asked: t.Any) -> list[list[str]]:
+    xpath = "*[System[(EventID=12288 or EventID=12290)]]"
+    found = _answer(machine, {"op": "Events", "log": log, "xpath": xpath, "max": 64, "oldest": False, **asked})
+    return [event["strings"] for event in found["events"]]
+
+
+def test_records_are_handed_out_some_at_a_time_from_either_end() -> None:
+    machine = machine_of({**SERVER, "events": EVENTS})
+    assert _strings(machine, "Application", max=2) == [["one"], ["two"]]
+    assert _strings(machine, "Application", max=2, skip=2) == [["three"]]
+    assert _strings(machine, "Application", max=2, skip=3) == []
+    assert _strings(machine, "application", max=1, oldest=True) == [["three"]]
+
+
+def test_a_log_that_the_machine_lacks_takes_no_records_and_is_not_named() -> None:
+    machine = machine_of({**SERVER, "events": EVENTS, "missing_logs": ["Key Management Service"]})
+    assert [log["name"] for log in _answer(machine, {"op": "EventLogs"})["logs"]] == ["Application", "System"]
+    assert _strings(machine, "Key Management Service") == []
+
+
+def test_a_log_that_may_not_be_read_is_denied_to_a_program_and_has_no_rows_over_cim() -> None:
+    machine = machine_of({**SERVER, "events": EVENTS, "denied_logs": ["Application"]})
+    denied = Operations(machine, _nobody, lambda: "error_code").answer(
+        {"op": "Events", "log": "Application", "xpath": "*", "max": 1, "oldest": False}
+    )
+    assert (denied.fault, denied.body["error"]["hresult"]) == (0x80070005, 0x80070005)
+    assert {log["name"]: log["denied"] for log in _answer(machine, {"op": "EventLogs"})["logs"]}["Application"] is True
+    rows = machine.cim.query("root/cimv2", "SELECT Logfile FROM Win32_NTLogEvent WHERE EventCode>=12288 AND EventCode<=12290").rows
+    assert [row["Logfile"] for row in rows] == ["Key Management Service"]

@@ -3,11 +3,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import datetime
+
 import pytest
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 from ansible_collections.activation.kms.plugins.plugin_utils._windows import choose, errors
-from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import Connect, Invoke, Query, Reading, Resolve
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.beside import Beside
+from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import (
+    Connect,
+    EventLogState,
+    Events,
+    Invoke,
+    Query,
+    Reading,
+    Resolve,
+)
 
 SERVICES = Query("Win32_Service", ("Name",))
 STOP = Invoke("Win32_Service", "StopService", {"Name": "sppsvc"})
@@ -214,3 +225,31 @@ def test_everything_goes_by_powershell_in_one_go_where_that_is_the_backend():
     machine.read([SERVICES, records])
     assert powershell.asked == [[SERVICES, records]]
     assert machine.backends == ["powershell"]
+
+
+SINCE = datetime.datetime(2026, 11, 24, tzinfo=datetime.UTC)
+APPLICATION, KMS = (Events(log, (12290,), SINCE) for log in ("Application", "Key Management Service"))
+
+
+def test_records_of_a_log_whose_state_is_asked_for_go_with_it_and_the_others_do_not():
+    wsman, powershell = (
+        Backend("wsman", [Reading("services"), Reading("application")]),
+        Backend("powershell", [Reading("kms"), Reading("state")]),
+    )
+    machine, _warnings = reached(wsman, powershell)
+    state = EventLogState("key management service")
+    assert [reading.get() for reading in machine.read([SERVICES, KMS, APPLICATION, state])] == ["services", "kms", "application", "state"]
+    assert (wsman.asked, powershell.asked) == ([[SERVICES, APPLICATION]], [[KMS, state]])
+    assert machine.backends == ["wsman", "powershell"]
+
+
+def test_what_goes_beside_the_first_reads_is_asked_for_once_and_kept_apart():
+    inner = Backend("wsman", [Reading(1), Reading(2), Reading(3)], [Reading(4)], calls=[{"a": 1}])
+    beside = Beside(inner, [KMS, APPLICATION])
+    assert [reading.get() for reading in beside.read([SERVICES])] == [1]
+    assert [reading.get() for reading in beside.readings] == [2, 3]
+    assert beside.read([SERVICES])[0].get() == 4
+    assert inner.asked == [[SERVICES, KMS, APPLICATION], [SERVICES]]
+    assert (beside.backend, beside.invoke(STOP)) == ("wsman", {"a": 1})
+    nothing = Beside(Backend("wsman", [Reading(1)]), [])
+    assert (nothing.read([SERVICES])[0].get(), nothing.readings) == (1, [])
