@@ -16,12 +16,13 @@ export ANSIBLE_HOME := $(CURDIR)/.cache/ansible_home
 export ANSIBLE_REMOTE_TEMP := $(CURDIR)/.cache/ansible_home/tmp
 export PYTHONPATH := $(CURDIR)/.cache:$(CURDIR)
 
-.PHONY: help demo test lint bench fuzz clean prepare
+.PHONY: help demo test lint docs bench fuzz clean prepare
 
 help:
 	@echo 'make demo    a simulated estate: one KMS host and its clients, deployed and activated by the playbooks'
 	@echo 'make test    every test, on all processors; PYTEST_ARGS="-k firewall" for some of them, PYTEST_ARGS="-n 0" in one process'
 	@echo 'make lint    ruff, mypy, yamllint, ansible-lint, antsibull-changelog'
+	@echo 'make docs    writes the pages that are made of data: events, findings, the table of faults'
 	@echo 'make bench   what a read costs by either way, beside a no-op and ansible.windows, in one run (downloads 54 MB once)'
 	@echo 'make fuzz    damaged answers of Windows to the parser for a minute of CPU time; SECONDS=600 for longer'
 	@echo 'make clean   removes what the others made'
@@ -39,6 +40,11 @@ test: prepare
 lint:
 	@sh tests/prepare.sh '$(PYTHON)' lint-requirements.txt
 	@sh tests/lint.sh
+
+docs: prepare
+	@'$(VENV)' docs/generate_events.py
+	@'$(VENV)' docs/generate_findings.py
+	@'$(VENV)' -m tests.diagnosis
 
 bench: prepare
 	@'$(VENV)' -m tests.bench $(BENCH_ARGS)

@@ -13,16 +13,23 @@ check() {
     "$@" || failed="$failed $name"
 }
 documentation() {
-    "$bin/python" -m ansible doc --json activation.kms.activate activation.kms.activation_info activation.kms.client_key \
-        activation.kms.firewall_exception activation.kms.host_key activation.kms.srv_info >/dev/null &&
-        "$bin/python" -m ansible doc --json --type role activation.kms.kms_host activation.kms.kms_client >/dev/null &&
-        # What O(), V(), RV() and P() name in the documentation must be there. It calls ansible-doc by its name, and leaves a log in the home folder.
-        HOME=$PWD/.cache PATH="$bin:$PATH" "$bin/antsibull-docs" lint-collection-docs --plugin-docs --skip-rstcheck .
+    # What ansible-doc can't show of a module, a filter or a role is an error with its name.
+    for module in plugins/modules/*.py; do
+        "$bin/python" -m ansible doc --json "activation.kms.$(basename "$module" .py)" >/dev/null || return 1
+    done
+    for filter in plugins/filter/*.yml; do
+        "$bin/python" -m ansible doc --json --type filter "activation.kms.$(basename "$filter" .yml)" >/dev/null || return 1
+    done
+    for role in roles/*; do
+        "$bin/python" -m ansible doc --json --type role "activation.kms.$(basename "$role")" >/dev/null || return 1
+    done
+    # What O(), V(), RV() and P() name in the documentation must be there. It calls ansible-doc by its name, and leaves a log in the home folder.
+    HOME=$PWD/.cache PATH="$bin:$PATH" "$bin/antsibull-docs" lint-collection-docs --plugin-docs --skip-rstcheck .
 }
 
-check ruff "$bin/python" -m ruff check plugins tests
-check ruff-format "$bin/python" -m ruff format --check --quiet plugins tests
-check mypy "$bin/python" -m mypy plugins/plugin_utils plugins/module_utils plugins/action tests/lab tests/bench
+check ruff "$bin/python" -m ruff check plugins tests docs
+check ruff-format "$bin/python" -m ruff format --check --quiet plugins tests docs
+check mypy "$bin/python" -m mypy plugins/plugin_utils plugins/module_utils plugins/action plugins/filter docs tests/lab tests/bench tests/diagnosis
 check yamllint "$bin/python" -m yamllint --strict .
 check ansible-lint env PATH="$bin:$PATH" "$bin/ansible-lint" --offline --profile production
 check antsibull-changelog "$bin/antsibull-changelog" lint
