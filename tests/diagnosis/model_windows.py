@@ -94,7 +94,7 @@ class ModelWindows:
             assert call.method.return_values is not None and code in call.method.return_values.absent, (wanted, code)
             return None
         (value,) = outputs.values()
-        return t.cast(Value, value)
+        return value
 
     def _events(self, wanted: Events) -> EventRecords:
         with self._machine.lock:

@@ -16,7 +16,7 @@ PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "fault_table.md"
 
 
 @pytest.mark.parametrize("healthy", HEALTHY, ids=lambda fault: fault.name)
-def test_a_healthy_estate_has_no_finding_above_info(healthy: Fault):
+def test_a_healthy_estate_has_no_finding_above_info(healthy: Fault) -> None:
     assert not outcome(healthy).false, str(outcome(healthy))
 
 
@@ -26,11 +26,11 @@ def alone() -> dict[str, Outcome]:
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
-def test_the_cause_of_a_fault_alone_is_named_and_nothing_else(fault: Fault, alone: dict[str, Outcome]):
+def test_the_cause_of_a_fault_alone_is_named_and_nothing_else(fault: Fault, alone: dict[str, Outcome]) -> None:
     assert not alone[fault.name].missed and not alone[fault.name].false, str(alone[fault.name])
 
 
-def test_the_causes_of_two_faults_are_both_named_and_the_table_says_so(alone: dict[str, Outcome], capsys: pytest.CaptureFixture[str]):
+def test_the_causes_of_two_faults_are_both_named_and_the_table_says_so(alone: dict[str, Outcome], capsys: pytest.CaptureFixture[str]) -> None:
     together = [outcome(*pair) for pair in pairs()]
     wrong = [str(result) for result in together if result.missed or result.false]
     assert not wrong, f"{len(wrong)} of {len(together)} pairs:\n" + "\n".join(wrong)
