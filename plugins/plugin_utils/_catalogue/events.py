@@ -11,12 +11,9 @@ Facts have their source in the YAML file, not here.
 from __future__ import annotations
 
 import dataclasses
-import importlib.resources
 import typing as t
 
-import yaml
-
-_YamlLoader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+from .loader import read_data
 
 _LOGS = {"application": "Application", "kms": "Key Management Service"}
 """Names of the logs as Windows has them, which are not translated."""
@@ -92,7 +89,7 @@ def _event(row: dict[str, t.Any]) -> EventType:
     )
 
 
-_DATA = yaml.load(importlib.resources.files(__package__ or "").joinpath("events.yml").read_bytes(), Loader=_YamlLoader)
+_DATA = read_data("events.yml")
 _EVENTS: dict[int, EventType] = {row["id"]: _event(row) for row in _DATA["events"]}
 
 FLAGS: tuple[Flag, ...] = tuple(Flag(**row) for row in _DATA["flags"])

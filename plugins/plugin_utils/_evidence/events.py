@@ -163,7 +163,7 @@ def _clean(text: str | None) -> str:
     """Return a text with product keys masked, and without the halves of characters that no output can encode."""
     if not isinstance(text, str):
         text = "" if text is None else str(text)
-    text = mask_keys(text)
+    text = mask_keys(text.rstrip("\0"))
     return text if text.isascii() else _SURROGATES.sub("\ufffd", text)
 
 

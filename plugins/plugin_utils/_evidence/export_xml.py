@@ -33,19 +33,24 @@ _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,8})|([0-9]{1,10}));")
 
 
-def read_xml(chunks: t.Iterator[str], name: str) -> t.Iterator[KmsEvent]:
+def read_xml(chunks: t.Iterator[str], name: str, *, may_be_empty: bool = False) -> t.Iterator[KmsEvent]:
     """Return the records of an XML export one after the other.
 
-    chunks: the text in pieces of any length. name: of the export, for errors. Raises ExportError for a document type: no export has one, and entities
-    could be declared in it.
+    chunks:       the text in pieces of any length. name: of the export, for errors.
+    may_be_empty: it is an export without any record, where the text has none, and not something else.
+
+    Raises ExportError for a document type (no export has one, and entities could be declared in it), and for a text without any record.
     """
     dates = Dates()
+    number = 0
     for number, (text, complete) in enumerate(_records(chunks, name), 1):
         where = f"record {number} of {name}"
         if complete:
             yield from _record(text, dates, where)
         else:
             yield unreadable(text, where, "it has no end")
+    if not number and not may_be_empty:
+        raise ExportError(f"{name} is XML and has no element Event in it; export the log itself: wevtutil qe LOG /f:xml")
 
 
 def read_record(text: str, where: str) -> t.Iterator[KmsEvent]:

@@ -28,9 +28,10 @@ import re
 import struct
 import typing as t
 
+from .._catalogue.events import event_type
 from .._keys import mask_keys
 from .event import KmsEvent, read_event
-from .export_record import Dates, ExportError, of_properties, property_names, unreadable
+from .export_record import Dates, ExportError, of_properties, property_names, unreadable, whole
 from .export_table import looks_like_table, read_table
 from .export_text import read_text
 from .export_xml import XML_BEGIN, read_record, read_xml
@@ -118,16 +119,17 @@ def _read_chars(begin: str, opened: t.Callable[[], t.TextIO], name: str) -> t.It
     if re.match(r"<(?:!doctype\s+)?html\b", head, re.IGNORECASE):
         raise ExportError(f"{name} is a web page, not an export of an event log")
     if head.startswith("<") and not _only_placeholder(head):
-        return _with_any(opened, lambda file: read_xml(_chunks(file), name), name, "no element Event", may_be_empty="<Events" in head)
+        empty = re.search(r"<(?:[\w.-]{1,30}:)?Events[\s/>]", head) is not None
+        return _read_file(opened, lambda file: read_xml(_chunks(file), name, may_be_empty=empty), name)
     if re.match(r"[\[{]\s*[\[{\"\]}]", head):
-        return _with_any(opened, lambda file: _read_json(file, name), name, "no record of an event", may_be_empty=True)
+        return _read_file(opened, lambda file: _read_json(file, name), name)
     lines = head.splitlines(keepends=True)
     if looks_like_table(lines if len(begin) < _CHUNK else lines[:-1]):
-        return _with_any(opened, lambda file: read_table(_lines(file), name), name, "no row of an event", may_be_empty=True)
+        return _read_file(opened, lambda file: read_table(_lines(file), name), name)
     begun = XML_BEGIN.search(head)
     if begun is not None and re.fullmatch(r"(?:Record [0-9]+\s*|<\?xml[^>]*\?>\s*)*", head[: begun.start()]):
-        return _with_any(opened, lambda file: read_xml(_chunks(file), name), name, "no element Event")
-    return _with_any(opened, lambda file: read_text(_lines(file), name), name, "nothing that is known as a licensing event")
+        return _read_file(opened, lambda file: read_xml(_chunks(file), name), name)
+    return _read_file(opened, lambda file: _some(read_text(_lines(file), name), name), name)
 
 
 def _only_placeholder(head: str) -> bool:
@@ -135,25 +137,24 @@ def _only_placeholder(head: str) -> bool:
     return re.match(r"<(?:[?!/]|[A-Za-z_][\w.-]*[\s:/>])", head) is None or re.match(r"<[^<>]*>:[0-9]", head) is not None
 
 
-def _with_any(
-    opened: t.Callable[[], t.TextIO],
-    read: t.Callable[[t.TextIO], t.Iterator[KmsEvent]],
-    name: str,
-    missing: str,
-    *,
-    may_be_empty: bool = False,
-) -> t.Iterator[KmsEvent]:
-    """Return the records, and raise when there is none at all in what may not be empty."""
-    found = False
+def _read_file(opened: t.Callable[[], t.TextIO], read: t.Callable[[t.TextIO], t.Iterator[KmsEvent]], name: str) -> t.Iterator[KmsEvent]:
+    """Return what C(read) makes of a file, which is open as long as its records are read."""
     try:
         with opened() as file:
-            for event in read(file):
-                found = True
-                yield event
+            yield from read(file)
     except OSError as error:
         raise ExportError(f"{name} can't be read to its end: {error.strerror or error}") from None
-    if not found and not may_be_empty:
-        raise ExportError(f"{name} has {missing} in it. Export the log as XML ({_AS_XML}) or copy the event's details as text")
+
+
+def _some(events: t.Iterator[KmsEvent], name: str) -> t.Iterator[KmsEvent]:
+    """Return the records of a text; a text without any is no paste of an event."""
+    first = next(events, None)
+    if first is None:
+        raise ExportError(
+            f"{name} has nothing in it that is known as a licensing event. Export the log as XML ({_AS_XML}) or copy the event's details as text"
+        )
+    yield first
+    yield from events
 
 
 def _chunks(file: t.TextIO) -> t.Iterator[str]:
@@ -193,6 +194,9 @@ def _read_value(value: t.Any, dates: Dates, where: str) -> t.Iterator[KmsEvent]:
             event = of_properties(value, names, dates, where)
             if event is not None:
                 yield event
+            return
+        if "id" in names and event_type(whole(value[names["id"]]) or 0):
+            yield unreadable(repr(value), where, "it has neither Message nor Properties; export it with one of them")
             return
         for key in ("events", "records", "results", "value"):
             if isinstance(value.get(key), (collections.abc.Mapping, list, tuple)):

@@ -60,7 +60,7 @@ def test_no_records_are_no_events():
     [
         (None, None, "the value is none, not a text"),
         (17, None, "of type int"),
-        ("nothing here", None, "nothing that is known as a licensing event"),
+        ("nothing here", None, "nothing in it that is known"),
         ([SENT, "nothing here"], None, "text 2 has nothing"),
         ("x", "many", "event_id is 'many', not the number"),
         ("x", 70000, "not the number"),

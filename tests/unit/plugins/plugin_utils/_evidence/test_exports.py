@@ -92,6 +92,7 @@ def test_xml_is_read_with_a_root_and_without_in_every_encoding(content, tmp_path
 def test_records_of_other_programs_are_left_out():
     other = xml(1008, ["Perflib"], provider="Microsoft-Windows-Perflib") + xml(1000, ["x.exe"], provider="Application Error")
     three(other + "".join(RECORDS) + other)
+    assert list(read_export(other)) == list(read_export("<Events/>")) == list(read_export("Level,Date,Source,Event ID,Task\n")) == []
 
 
 def test_a_damaged_record_costs_itself_only_and_is_told():
@@ -309,6 +310,11 @@ def test_our_own_records_come_back_as_they_were():
     assert [event.as_dict() for event in read_data({"results": [{"events": {"records": plain}}]})] == plain
 
 
+def test_a_record_without_its_data_is_told():
+    [event] = read_export('[{"Id": 12288, "TimeCreated": "2026-11-24T08:15:02Z"}]')
+    assert (event.event_id, "neither Message nor Properties" in event.problems[0]) == (0, True)
+
+
 def test_a_damaged_value_is_told_and_the_lines_behind_it_are_read():
     good = [json.dumps(row) for row in winevents()]
     content = "\n".join([good[0], good[1][:-4], '{"Id": "x", "Message": ""}', "17", good[1], '{"a":' * 100_000, good[2], good[2][:50]])
@@ -441,8 +447,8 @@ def test_without_its_library_an_evtx_file_names_it(monkeypatch):
         (b'#< CLIXML\n<Objs Version="1.1.0.1"/>', "Export-Clixml"),
         (b"<!doctype html><html>", "web page"),
         (b"<assembly>x</assembly>", "no element Event"),
-        (b"The service did not start.", "nothing that is known as a licensing event"),
-        (b"\0\x01\x02\x03" * 50, "nothing that is known as a licensing event"),
+        (b"The service did not start.", "nothing in it that is known as a licensing event"),
+        (b"\0\x01\x02\x03" * 50, "nothing in it that is known as a licensing event"),
     ],
 )
 def test_what_is_no_export_is_told_with_its_name(content, said):
