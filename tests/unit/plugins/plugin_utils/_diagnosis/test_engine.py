@@ -12,6 +12,8 @@ import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis import engine
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case import MachineEvidence
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Finding, Proof, Severity, Unjudged
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import read_facts
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     DOMAIN,
@@ -26,7 +28,10 @@ from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     probe,
     record,
     request_sent,
+    request_served,
+    response_processed,
     seen_domain,
+    slui_failed,
 )
 
 KMS01 = f"kms01.{DOMAIN}"
@@ -329,3 +334,67 @@ def test_a_wrong_clock_of_the_host_is_one_cause_and_a_wrong_controller_is_no_cli
     assert found["host_clock_off", "kms01"] == [("client_clock_differs", 2, ("pc01", "pc02"))]
     together = [host, kms_client(machine={"clock_offset_seconds": 5 * 3600.0})]
     assert shape(engine.diagnose(lambda: together, now=NOW)) == {("host_clock_off", "kms01"): []}
+
+
+def without_each(data, path=()):
+    """Yield the data once for each value in it, with that value not seen."""
+    for key, value in data.items() if isinstance(data, dict) else enumerate(data):
+        if path + (key,) == ("schema",):
+            continue
+        yield (*path, key), None
+        if isinstance(value, (dict, list)):
+            yield from without_each(value, (*path, key))
+
+
+def put(data, path, value):
+    """Return the data with one value in the place of another."""
+    if not path:
+        return value
+    copied = dict(data) if isinstance(data, dict) else list(data)
+    copied[path[0]] = put(data[path[0]], path[1:], value)
+    return copied
+
+
+def test_evidence_that_lacks_any_one_value_is_judged_all_the_same():
+    """A pasted text, an older version, a right that an account lacks: nothing that is optional may be taken for there."""
+    client = kms_client(
+        product={"license_status": 5, "license_status_word": "notification", "grace_minutes": 0},
+        service={"kms_machine_configured": {"name": "kms.elsewhere.net", "port": 1689, "level": "machine"}},
+        discovery=discovery(endpoint("timeout", "kms.elsewhere.net", 1689), domains=[seen_domain()]),
+    )
+    judged = 0
+    for machine in (kms_host(), client):
+        facts = machine.facts.as_dict()
+        for path, value in without_each(facts):
+            try:
+                changed = read_facts(put(facts, path, value))
+            except EvidenceError:
+                # An item of a list is something or is not in it.
+                continue
+            one = dataclasses.replace(machine, facts=changed)
+            others = [kms_client("pc02"), kms_host("kms02")]
+            engine.diagnose(lambda one=one, others=others: [one, *others], now=NOW, srv=[domain(record())])
+            judged += 1
+    assert judged > 150
+
+
+@pytest.mark.parametrize("event_id", [12288, 12289, 12290, 8198])
+@pytest.mark.parametrize(
+    "left_out", ["time", "code", "computer", "fields", "host", "cmid", "activation_id", "client_time", "activated", "count"]
+)
+def test_records_that_lack_something_are_judged_all_the_same(event_id, left_out):
+    rows = [
+        request_sent(time=ago(hours=1), code=0x800706BA, license_status=5),
+        request_sent(time=ago(hours=3), license_status=5),
+        response_processed(time=ago(hours=3), activated=False, count=3, status_flags=0x04000000),
+        request_served(time=ago(hours=5), code=0xC004F042, license_status=5),
+        slui_failed(0xC004F074, time=ago(hours=1)),
+    ]
+    for row in rows:
+        if row["event_id"] == event_id:
+            row["fields"] = {} if left_out == "fields" else {k: v for k, v in row["fields"].items() if k != left_out}
+            row.update({left_out: None} if left_out in ("time", "code", "computer") else {})
+    client = kms_client(product={"license_status": 5, "grace_minutes": 0}, events=log(*rows))
+    diagnosis = engine.diagnose(lambda: [kms_host(), client], now=NOW, srv=[domain(record())], with_attempts=True)
+    assert "client_not_activated" in diagnosis.counts
+    assert json.dumps(diagnosis.as_dict())
