@@ -35,7 +35,9 @@ def unreadable(text: str, where: str, what: str) -> KmsEvent:
 
     text:  what was found there. where: which one it is, e.g. C(record 17). what: what is wrong.
     """
-    return with_more(decode(UNREADABLE, [mask_keys(text[: 2 * _SNIPPET])[:_SNIPPET]]), problems=[f"{where} could not be read: {mask_keys(what)}"])
+    return with_more(
+        decode(UNREADABLE, [mask_keys(text[: 2 * _SNIPPET])[:_SNIPPET]]), problems=[f"{where} could not be read: {mask_keys(what)}"]
+    )
 
 
 # Names of properties: Get-WinEvent, Get-EventLog, Win32_NTLogEvent (Microsoft: Learn), which are not translated, and the English columns of Event
@@ -65,8 +67,10 @@ def of_properties(row: t.Mapping[t.Any, t.Any], names: t.Mapping[str, t.Any], da
     """
     values = {what: row.get(name) for what, name in names.items()}
     event_id = whole(values.get("id"))
-    if event_id is None or not 0 < event_id <= 0xFFFFFFFF:
-        return unreadable(repr(values.get("message") or row), where, f"its event id is {mask_keys(str(values.get('id')))[:40]!r}, not a number")
+    if event_id is None or not 0 <= event_id <= 0xFFFFFFFF:
+        return unreadable(
+            repr(values.get("message") or row), where, f"its event id is {mask_keys(str(values.get('id')))[:40]!r}, not a number"
+        )
     strings = _strings(values.get("strings"))
     if not any(text.strip() for text in strings):
         strings = [_text(values.get("message")) or ""] if values.get("message") is not None else []
@@ -96,7 +100,8 @@ def make(
     source: str | None = None,
 ) -> KmsEvent | None:
     """Return a record decoded, its time read as far as it can be told; None for one that another program wrote under the same number."""
-    if is_of_another_program(event_id, source):
+    # Some programs number their records 0.
+    if event_id == UNREADABLE or is_of_another_program(event_id, source):
         return None
     found = dates.exact(when)
     time, local = found or (None, False)

@@ -84,7 +84,7 @@ def _viewer_row(row: list[str], header: list[str], dates: Dates, where: str) -> 
 
 
 def _is_viewer_row(row: list[str]) -> bool:
-    return len(row) > _ID and bool(whole(row[_ID])) and whole(row[_TIME]) is None and bool(row[_TIME].strip())
+    return len(row) > _ID and whole(row[_ID]) is not None and whole(row[_TIME]) is None and bool(row[_TIME].strip())
 
 
 def _rows(lines: t.Iterator[str]) -> t.Iterator[list[str] | csv.Error]:

@@ -151,7 +151,7 @@ def _read(block: _Block, dates: Dates, where: str, name: str) -> t.Iterator[KmsE
 
 def _event_id(block: _Block) -> int | None:
     numbers = [(label, whole(value.split()[0]) if value.split() else None) for label, value in block.head]
-    named = [number for label, number in numbers if label in _ID_LABELS and number]
+    named = [number for label, number in numbers if label in _ID_LABELS and number is not None]
     known = [number for _label, number in numbers if number and event_type(number)]
     found = named or known or [number for _label, number in numbers if number]
     return found[0] & 0xFFFF if found and found[0] <= 0xFFFFFFFF else None

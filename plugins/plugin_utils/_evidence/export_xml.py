@@ -107,7 +107,7 @@ def _record(text: str, dates: Dates, where: str) -> t.Iterator[KmsEvent]:
         return
     system = {_name(item): item for item in _child(event, "System")}
     event_id = whole((system["EventID"].text or "").strip()) if "EventID" in system else None
-    if not event_id or event_id > 0xFFFFFFFF:
+    if event_id is None or event_id > 0xFFFFFFFF:
         yield unreadable(text, where, "it has no event id")
         return
     provider = system["Provider"].attrib if "Provider" in system else {}

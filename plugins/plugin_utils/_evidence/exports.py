@@ -296,8 +296,6 @@ def _read_evtx(opened: t.Callable[[], t.BinaryIO], library: t.Any, name: str) ->
                 record = next(records, None)
                 if record is None:
                     break
-                if isinstance(record, Exception):  # Older versions of the library give an error for a record.
-                    raise record
             except (RuntimeError, ValueError, OSError) as error:
                 damaged += 1
                 yield unreadable("", where, mask_keys(str(error))[:200])

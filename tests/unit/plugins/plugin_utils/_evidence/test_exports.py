@@ -92,6 +92,14 @@ def test_xml_is_read_with_a_root_and_without_in_every_encoding(content, tmp_path
 def test_records_of_other_programs_are_left_out():
     other = xml(1008, ["Perflib"], provider="Microsoft-Windows-Perflib") + xml(1000, ["x.exe"], provider="Application Error")
     three(other + "".join(RECORDS) + other)
+    # Some programs number their records 0.
+    zero = [["Information", "24.11.2026 08:15:02", "gupdate", 0, "None", "x"]]
+    for source in (xml(0, ["x"], provider="gupdate"), viewer([], zero), json.dumps([{"Id": 0, "Message": "x", "ProviderName": "gupdate"}])):
+        assert list(read_export(source)) == []
+    three(
+        details(0, "x", "Application", LABELS["en"], "24.11.2026 08:15:02")
+        + "".join(details(i, m, log, LABELS["en"], "") for i, log, m in MESSAGES)
+    )
     assert list(read_export(other)) == list(read_export("<Events/>")) == list(read_export("Level,Date,Source,Event ID,Task\n")) == []
 
 
