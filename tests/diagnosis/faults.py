@@ -175,6 +175,11 @@ HIDES: t.Mapping[str, t.Mapping[str, str]] = {
     "firewall_never_on": {**_UNFOUND, "count_spread": _ONE_HOST_COUNTS},
     "port_blocked_by_another_rule": _BEFORE_THE_COUNT,
     "other_port_without_rule": {**_BEFORE_THE_COUNT, "record_removed": "the host published itself again when its service restarted"},
+    "host_clock": {
+        **_BEFORE_THE_COUNT,
+        "host_key_too_old": "the newest refusals are for the clock; what comes after it shows once that is mended",
+        "clock": "the host's clock is named as the cause, and the desktop's difference from it under that",
+    },
     "host_unlicensed": {**_BEFORE_THE_COUNT, "count_spread": _ONE_HOST_COUNTS},
     "host_service_stopped": {
         **_BEFORE_THE_COUNT,
@@ -286,6 +291,13 @@ FAULTS: tuple[Fault, ...] = (
         _slots("port"),
         _expect("host_service_not_running kms01"),
         later=_stop_sppsvc,
+    ),
+    Fault(
+        "host_clock",
+        "the clock of the host is five hours behind",
+        _slots("host_clock"),
+        _expect("host_clock_off kms01"),
+        later=_change("kms01", clock_offset_seconds=-5 * 3600),
     ),
     Fault(
         "host_key_too_old",

@@ -30,7 +30,9 @@ def test_the_cause_of_a_fault_alone_is_named_and_nothing_else(fault: Fault, alon
     assert not alone[fault.name].missed and not alone[fault.name].false, str(alone[fault.name])
 
 
-def test_the_causes_of_two_faults_are_both_named_and_the_table_says_so(alone: dict[str, Outcome], capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_causes_of_two_faults_are_both_named_and_the_table_says_so(
+    alone: dict[str, Outcome], capsys: pytest.CaptureFixture[str]
+) -> None:
     together = [outcome(*pair) for pair in pairs()]
     wrong = [str(result) for result in together if result.missed or result.false]
     assert not wrong, f"{len(wrong)} of {len(together)} pairs:\n" + "\n".join(wrong)
