@@ -47,7 +47,7 @@ options:
     description:
       - Whether the state of the logs is read.
       - No CIM class has all of it, so a PowerShell is started on the machine with O(backend=wsman), too. The records are read in that same run then,
-        because the event log service searches a large log in a small part of the time that WMI needs.
+        because the event log service then searches the log itself, without WMI in between.
       - Where no PowerShell answers, the records are read without it and RV(events.problems) says so.
     type: bool
     default: true

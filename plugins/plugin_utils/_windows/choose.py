@@ -90,8 +90,8 @@ class Reached:
     def read(self, operations: t.Sequence[ReadOperation]) -> list[Reading]:
         """See Windows.read. What only a program on the machine can tell goes by way of PowerShell in any case.
 
-        Records of a log whose state is asked for in the same list go along: a PowerShell is started anyway, and the event log service finds by XPath in
-        moments what Win32_NTLogEvent makes of every record of the log, one by one (Microsoft: Learn, Consuming Events, and Win32_NTLogEvent).
+        Records of a log whose state is asked for in the same list go along: a PowerShell is started anyway, and the event log service then searches
+        the log by XPath, once, without WMI in between (Microsoft: Learn, Consuming Events).
         """
         found: dict[int, Reading] = {}
         states = {operation.log.casefold() for operation in operations if isinstance(operation, EventLogState)}

@@ -335,6 +335,17 @@ def test_14_a_search_that_finds_nothing_ends_with_its_budget():
         assert machine.options[0]["timeout"] <= 20 + wsman.GRACE_SECONDS
 
 
+def test_14_what_only_a_range_brought_along_does_not_count_for_the_limit():
+    """Nor do records of other programs with the same ids."""
+    wanted = dataclasses.replace(EVENTS, event_ids=(12288, 1040), shared_ids=(1040,), sources=("licensing",), limit=2)
+    page = [event(str(number), 10 - number) for number in (9, 8, 7)]
+    foreign = page[0].replace("12288", "1040"), page[1].replace("12288", "12290")
+    machine = Machine(m.items(*foreign, context="uuid:1"), m.items(page[2], context="uuid:2", pull=True), m.items(event(6, 4), pull=True))
+    (reading,) = machine.read(wanted)
+    assert [record.record_number for record in reading.get().records] == [7, 6]
+    assert reading.get().complete is True
+
+
 def test_14_long_lists_of_ids_become_few_ranges_that_cover_them():
     ids = (*range(900, 1068, 3), 8198, 8200, *range(12288, 12295), 12308)
     ranges = operations.id_ranges(ids)
