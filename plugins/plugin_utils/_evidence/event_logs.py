@@ -5,9 +5,10 @@
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
-Reading a log costs the machine: a whole Application log of 25 MB with 60,000 records took WMI 35 seconds on a fast desktop (A. Kraus, MS Performance HUD, 2020).
-WMI asks the event log service, and that searches by XPath itself. So where the state of the logs is asked for, for which a PowerShell runs on the machine in any
-case, the records are read in that same run, over every backend; where it is not, no PowerShell is started for a machine that is reached over wsman.
+Reading a log costs the machine: a whole Application log of 25 MB with 60,000 records took WMI 35 seconds on a fast desktop (A. Kraus, MS Performance HUD,
+2020). WMI asks the event log service, and that searches by XPath itself. So where the state of the logs is asked for, for which a PowerShell runs on the
+machine in any case, the records are read in that same run, over every backend; where it is not, no PowerShell is started for a machine that is reached over
+wsman.
 """
 
 from __future__ import annotations
