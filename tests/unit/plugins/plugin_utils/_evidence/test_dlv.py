@@ -27,7 +27,7 @@ from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts imp
     read_facts,
 )
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.model import explain_count
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from .dlv_texts import dlv, xpr
@@ -378,6 +378,18 @@ def test_a_kms_machine_has_a_name_and_a_port_or_what_is_left_of_them(value, name
     assert (found.name, found.port) == (name, port)
 
 
+def test_a_version_and_an_address_that_a_console_broke_are_joined_or_not_taken():
+    torn = "Software licensing service version: 10.0.20348.2\n700\n"
+    assert one(f"{torn}Name: Windows(R), ServerStandard edition\n").facts.service.version == "10.0.20348.2700"
+    assert one(f"{torn}Name: Windows(R), Client-ESU-Year1 add-on for EnterpriseS\n").facts.service.version is None
+
+
+def test_settings_of_a_host_without_its_product_are_the_host_s():
+    facts = one("Listening on Port: 1690\nDNS publishing disabled\n").facts
+    assert facts.products == ()
+    assert facts.host == HostFacts(is_kms_host=True, listening_port=1690, dns_publishing=False)
+
+
 def test_a_description_cut_within_its_channel_tells_no_role():
     assert product("Name: Windows(R), Professional edition\nDescription: Windows(R) Operating System, VOLUME_KMS\n").role is None
     assert product("Description: Windows(R) Operating System, VOLUME_KMS").role is None
@@ -623,6 +635,7 @@ def hosts(draw):
     )
 
 
+@settings(max_examples=40)
 @given(st.one_of(clients(), hosts()), st.sampled_from(["en", "zh"]))
 def test_generated_texts_come_back_as_the_facts_they_were_made_of(facts, language):
     text, missing = dlv(facts, language)
@@ -632,6 +645,7 @@ def test_generated_texts_come_back_as_the_facts_they_were_made_of(facts, languag
     assert (output.unknown, output.language) == ((), language)
 
 
+@settings(max_examples=40)
 @given(st.one_of(clients(), hosts()), st.sampled_from(["de", "fr", "ja", "zh-TW"]))
 def test_what_a_language_has_labels_for_comes_back_in_it(facts, language):
     facts = dataclasses.replace(facts, products=facts.products[:1])
@@ -699,9 +713,9 @@ def redacted(line, how):
         return line
     if how == "digits":
         return label + colon + re.sub("[0-9]", "X", value)
-    if how == "some":
+    if how in ("some *", "some X"):
         digits = [place for place, char in enumerate(value) if char.isdigit()]
-        return label + colon + "".join("*" if place in digits[len(digits) // 2 :] else char for place, char in enumerate(value))
+        return label + colon + "".join(how[-1] if place in digits[len(digits) // 2 :] else char for place, char in enumerate(value))
     return f"{label}: {how}"
 
 
@@ -728,13 +742,13 @@ def damaged(draw):
     chance = random.Random(draw(st.integers(0, 2**32)))
     name = LABELS.texts[language]["labels"]["name"][0]
     single = len(truth.products) == 1
-    drop, hide = draw(st.sampled_from([0, 0.1, 0.5])), draw(st.sampled_from([0, 0.1]))
+    drop, hide = draw(st.sampled_from([0, 0.1, 0.5])), draw(st.sampled_from([0, 0.4]))
     # With its name line gone a block is told from the one before it by nothing; whoever deletes lines keeps it.
     lines = [line for line in lines if (not single and line.startswith(name)) or chance.random() >= drop]
     if single and draw(st.booleans()):
         chance.shuffle(lines)
     lines = [
-        redacted(line, chance.choice(["digits", "some", "XXXX", "<redacted>", "****"])) if chance.random() < hide else line
+        redacted(line, chance.choice(["digits", "some *", "some X", "XXXX", "<redacted>", "****"])) if chance.random() < hide else line
         for line in lines
     ]
     text = "\n".join(lines) + "\n"
@@ -807,6 +821,7 @@ KEYS = st.one_of(
 )
 
 
+@settings(max_examples=40)
 @given(KEYS, st.data())
 def test_no_product_key_comes_through_wherever_it_stands(key, data):
     text, _missing = dlv(data.draw(clients()))
