@@ -114,16 +114,23 @@ def test_an_estate_file_that_is_not_there_is_a_clear_error(directory: pathlib.Pa
     assert "Traceback" not in refused.stderr
 
 
-def test_only_the_owner_reads_the_token_and_the_passwords(directory: pathlib.Path, write_estate: Write) -> None:
-    start(write_estate(SMALL), directory)
+@pytest.fixture(scope="module")
+def started(tmp_path_factory: pytest.TempPathFactory, write_estate: Write) -> t.Iterator[pathlib.Path]:
+    """The folder of a lab for tests that only look."""
+    folder = tmp_path_factory.mktemp("started")
+    start(write_estate(SMALL), folder)
+    yield folder
+    lab("stop", "--directory", folder)
+
+
+def test_only_the_owner_reads_the_token_and_the_passwords(started: pathlib.Path) -> None:
     for name in ("lab.json", "inventory.yml"):
-        assert stat.S_IMODE((directory / name).stat().st_mode) == 0o600
+        assert stat.S_IMODE((started / name).stat().st_mode) == 0o600
 
 
-def test_the_inventory_names_every_machine_and_group(directory: pathlib.Path, write_estate: Write) -> None:
-    start(write_estate(SMALL), directory)
-    children = yaml.safe_load((directory / "inventory.yml").read_text())["all"]["children"]
-    client = LabClient.of(directory)
+def test_the_inventory_names_every_machine_and_group(started: pathlib.Path) -> None:
+    children = yaml.safe_load((started / "inventory.yml").read_text())["all"]["children"]
+    client = LabClient.of(started)
     assert {name: row["ansible_host"] for name, row in children["lab_windows"]["hosts"].items()} == client.description["machines"]
     assert set(children["kms_clients"]["hosts"]) == {"pc01", "pc02"}
 
