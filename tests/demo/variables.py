@@ -21,11 +21,13 @@ from tests.lab.client import LabClient
 def group_variables(estate: str, lab: LabClient) -> dict[str, dict[str, t.Any]]:
     """Return the variables of each group. The host key would be in a vault in real life."""
     keys = yaml.safe_load(pathlib.Path(estate).read_text(encoding="utf-8"))["keys"]
+    servers, port = list(lab.name_servers.values()), lab.dns_port
     return {
+        "all": {"kms_name_servers": servers, "kms_dns_port": port},
         "kms_hosts": {
             "kms_host_key": next(row["key"] for row in keys if row["channel"] == "kms_host"),
-            "kms_host_name_servers": list(lab.name_servers.values()),
-            "kms_host_dns_port": lab.dns_port,
+            "kms_host_name_servers": servers,
+            "kms_host_dns_port": port,
         },
         "mak_clients": {"kms_client_convert_from": ["mak"]},
     }
