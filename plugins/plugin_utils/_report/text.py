@@ -11,6 +11,7 @@ what is in it can be mailed, pasted and compared. Commands, tasks and addresses 
 
 from __future__ import annotations
 
+import re
 import textwrap
 import typing as t
 
@@ -39,6 +40,8 @@ _OUTCOMES = {
     "answer_lost": "answer lost",
     "unknown": "cannot be told",
 }
+
+_HEADINGS = ("When (UTC)", "KMS host", "Kind", "Outcome", "Count", "Needs", "Code")
 
 Plain = t.Mapping[str, t.Any]
 
@@ -132,7 +135,8 @@ def _attempts(page: _Page, attempts: t.Mapping[str, t.Sequence[Plain]]) -> None:
     shown = [(name, rows) for name, rows in attempts.items() if rows]
     for name, rows in shown[:ATTEMPTS_OF]:
         page.heading(f"What {name} tried" + (f" (the last {ATTEMPTS_SHOWN} of {len(rows)})" if len(rows) > ATTEMPTS_SHOWN else ""))
-        page.table(("When (UTC)", "KMS host", "Kind", "Outcome", "Count", "Code"), [_attempt(row) for row in rows[:ATTEMPTS_SHOWN]])
+        cells = [_attempt(row) for row in rows[:ATTEMPTS_SHOWN]]
+        page.table(_HEADINGS, cells if page.fits(_HEADINGS, cells) else _shorter(cells))
         codes = {row["code"]["code"]: row["code"] for row in rows[:ATTEMPTS_SHOWN] if row["code"]}
         for code in codes.values():
             page.item(
@@ -152,9 +156,17 @@ def _attempt(row: Plain) -> tuple[str, ...]:
         host,
         {"unknown": "?"}.get(row["kind"], str(row["kind"])),
         _OUTCOMES.get(row["outcome"], str(row["outcome"])),
-        ("?" if count is None else str(count)) + ("" if required is None else f" of {required}"),
+        "?" if count is None else str(count),
+        "?" if required is None else str(required),
         row["code"]["code"] if row["code"] else "-",
     )
+
+
+def _shorter(cells: t.Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Return rows of attempts without the year, and with hosts by their first labels where these tell them apart."""
+    hosts = {row[1]: re.sub(r"^([^.:\[]*[A-Za-z][^.:]*)\.[^:]*", r"\1", row[1]) for row in cells}
+    apart = len(set(hosts.values())) == len(hosts)
+    return [(row[0][5:] or row[0], hosts[row[1]] if apart else row[1], *row[2:]) for row in cells]
 
 
 def _gaps(page: _Page, gaps: t.Sequence[Plain]) -> None:
@@ -216,13 +228,17 @@ class _Page:
 
     def table(self, headings: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> None:
         """Write columns, each as wide as its widest cell. Where that is too wide for the page, each row is an entry of a list."""
-        widths = [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]
-        if 2 + sum(widths) + 2 * (len(widths) - 1) > self.width:
+        if not self.fits(headings, rows):
             for row in rows:
                 self.item(f"{row[0]}  {', '.join(f'{heading}: {cell}' for heading, cell in zip(headings[1:], row[1:], strict=True))}")
             return
+        widths = _widths(headings, rows)
         for row in (headings, *rows):
             self.lines.append("  " + "  ".join(cell.ljust(size) for cell, size in zip(row, widths, strict=True)).rstrip())
+
+    def fits(self, headings: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> bool:
+        """Tell whether columns are not too wide for the page."""
+        return 2 + sum(_widths(headings, rows)) + 2 * (len(headings) - 1) <= self.width
 
     def _wrapped(self, text: str, first: str, then: str) -> None:
         for number, paragraph in enumerate(text.strip().splitlines() or [""]):
@@ -234,3 +250,7 @@ class _Page:
                 break_long_words=False,
                 break_on_hyphens=False,
             )
+
+
+def _widths(headings: tuple[str, ...], rows: t.Sequence[tuple[str, ...]]) -> list[int]:
+    return [max(len(row[column]) for row in (headings, *rows)) for column in range(len(headings))]

@@ -140,11 +140,17 @@ def test_attempts_are_a_table_where_they_fit_and_a_list_where_not() -> None:
     }
     bare = row | {"time": None, "host": None, "port": None, "kind": "unknown", "outcome": "unknown", "count": None, "required_count": None}
     wide = report_lines(diagnosis(attempts={"pc01": [row, bare | {"code": None, "notes": []}], "pc02": []}), width=100)
-    assert "  2026-11-24 08:15  kms01.corp.example:1688  first  count too low   3 of 25  0xC004F038" in wide
-    assert "  ?                 ?                        ?      cannot be told  ?        -" in wide
+    assert "  2026-11-24 08:15  kms01.corp.example:1688  first  count too low   3      25     0xC004F038" in wide
+    assert "  ?                 ?                        ?      cannot be told  ?      ?      -" in wide
     assert {"  - 0xC004F038: Too few.", "  - Odd."} <= set(wide)
-    narrow = "\n".join(report_lines(diagnosis(attempts={"pc01": [row]}), width=60))
-    assert "  - 2026-11-24 08:15  KMS host: kms01.corp.example:1688," in narrow
+    assert "  11-24 08:15  kms01:1688  first  count too low  3      25     0xC004F038" in report_lines(
+        diagnosis(attempts={"pc01": [row]}), width=79
+    )
+    other = row | {"host": "kms01.branch.example"}
+    for narrow, rows in ((60, [row]), (79, [row, other])):
+        text = "\n".join(report_lines(diagnosis(attempts={"pc01": rows}), width=narrow))
+        assert "  - 11-24 08:15  KMS host: kms01" in text
+        assert "host: kms01.corp.example:1688" in text or len(rows) == 1
     many = report_lines(diagnosis(attempts={f"pc{number}": [row] * 12 for number in range(7)}))
     assert sum(line.startswith("What pc") for line in many) == 4
     assert "What pc0 tried (the last 10 of 12)" in many
