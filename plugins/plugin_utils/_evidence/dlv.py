@@ -46,7 +46,7 @@ _XPR_HEADER = re.compile(r"^(?P<name>(?:Windows|Microsoft|Office)\b.*\S)\s*:$")
 _CODE = re.compile(r"\b0x[0-9A-Fa-f]{8}\b")
 
 LONGEST = 400
-"""Characters of a line that are looked at when it may be a command line."""
+"""Characters of a line, or of joined ones, that may be a sentence or a command line."""
 
 _XPR_ONLY_UNDER_NAME = frozenset({"xpr_unlicensed"})
 
@@ -105,7 +105,8 @@ def recognise(text: str) -> Found | None:
     meanings = LABELS.sentences.get(sentence_key(text))
     if meanings:
         return Found("sentence", meanings)
-    folded = fold(text)
+    # No sentence is that long, and where a placeholder may be is tried everywhere.
+    folded = fold(text) if len(text) <= LONGEST else ""
     matches = [(found, meaning) for pattern, meaning in LABELS.patterns if (found := pattern.fullmatch(folded))]
     if matches:
         # The placeholders of sentences with the same text are the same.

@@ -28,6 +28,9 @@ SHOWN = 60
 FEWEST_HIDDEN = 3
 """So many X among the five characters that Windows shows of a key, and they are a redaction."""
 
+MOST_DIGITS = 20
+"""Digits of the largest number of 64 bits."""
+
 MINUTES_A_DAY = 24 * 60
 HIGHEST_PORT = 65535
 
@@ -36,8 +39,8 @@ _NUMBER = r"(?:[0-9]{1,3}(?:(?P<sep>[.,' ])[0-9]{3})(?:(?P=sep)[0-9]{3})*|[0-9]+
 _BARE = re.compile(_NUMBER)
 # Behind the number its unit: a word, with a blank before it where it is written in Latin letters. "25XX" and "25 XX" are redactions.
 _MINUTES = re.compile(rf"(?P<minutes>{_NUMBER})(?:[ ]+(?![xX]+\b)(?=[^\W\d_])|(?=[^\W\d_a-zA-Z]))(?P<rest>.*)")
-_DAYS = re.compile(r"\([ ]*(?P<days>[0-9]+)[ ]*[^\W\d_]")
-_OSPP_GRACE = re.compile(rf"(?P<days>[0-9]+)[ ]+days?[ ]*\((?P<minutes>{_NUMBER})[ ]+minute.*", re.IGNORECASE)
+_DAYS = re.compile(r"\([ ]*(?P<days>[0-9]{1,9})[ ]*[^\W\d_]")
+_OSPP_GRACE = re.compile(rf"(?P<days>[0-9]{1, 9})[ ]+days?[ ]*\((?P<minutes>{_NUMBER})[ ]+minute.*", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _PARTIAL = re.compile(r"[0-9A-Za-z]{5}")
 _PID = re.compile(
@@ -45,7 +48,7 @@ _PID = re.compile(
 )
 _INSTALLATION_ID = re.compile(r"[0-9]{54}|[0-9]{63}")  # up to Windows 8.1, and later (published outputs)
 _CODE = re.compile(r"(?:0x)?([0-9A-Fa-f]{8})(?![0-9A-Fa-f]).*")
-_VERSION = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
+_VERSION = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,5}){3}")  # four numbers of 16 bits
 _HOST = re.compile(r"(?P<name>\[[0-9A-Fa-f]*:[0-9A-Fa-f:.%]+\]|[^\W_](?:[\w.-]*\w)?\.?)(?::(?P<port>[0-9]{1,5}))?")
 _PORT_OF_HIDDEN = re.compile(r"[^:]*:(?P<port>[0-9]{1,5})")
 _REDACTED = re.compile(
@@ -94,8 +97,9 @@ def settle(name: str, value: str, lines: list[Line]) -> Settled:
 
 
 def number_of(text: str) -> int:
-    """Return a number whose digits may be grouped."""
-    return int(re.sub("[^0-9]", "", text))
+    """Return a number whose digits may be grouped; one of more digits than any that Windows has is more than can stand anywhere."""
+    digits = re.sub("[^0-9]", "", text)
+    return int(digits) if len(digits) <= MOST_DIGITS else NOT_AVAILABLE + 1
 
 
 def _joined(value: str, lines: list[Line]) -> t.Iterator[tuple[int, str]]:
@@ -172,11 +176,13 @@ def _with_days(pattern: re.Pattern[str], text: str) -> tuple[int, bool] | None:
     if found is None:
         return None
     minutes = number_of(found["minutes"])
+    if minutes > NOT_AVAILABLE:
+        return None
     given = found if "days" in pattern.groupindex else _DAYS.search(found["rest"])
     if given is None:
         return minutes, False
     down = minutes // MINUTES_A_DAY
-    return (minutes, True) if int(given["days"]) in (down, -(-minutes // MINUTES_A_DAY)) and minutes <= NOT_AVAILABLE else None
+    return (minutes, True) if int(given["days"]) in (down, -(-minutes // MINUTES_A_DAY)) else None
 
 
 def _minutes(pattern: re.Pattern[str]) -> Settle:

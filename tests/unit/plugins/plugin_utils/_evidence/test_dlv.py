@@ -808,6 +808,10 @@ PIECES = st.sampled_from(
 @example("_" * 300)
 @example("slmgr" + " a" * 300)
 @example(":" * 50)
+@example("Current count: " + "1" * 5000 + "\n")
+@example("Time remaining: " + "1" * 5000 + " minute(s) (" + "1" * 5000 + " day(s))\n")
+@example("Software licensing service version: 1.1." + "1" * 5000 + ".1\n")
+@example("Activating " + "(x " * 3000)
 def test_any_text_is_read_without_an_exception_into_plain_data(text):
     pasted = parse_dlv(text).as_dict()
     assert json.loads(json.dumps(pasted)) == pasted
