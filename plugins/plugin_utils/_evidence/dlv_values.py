@@ -40,7 +40,7 @@ _BARE = re.compile(_NUMBER)
 # Behind the number its unit: a word, with a blank before it where it is written in Latin letters. "25XX" and "25 XX" are redactions.
 _MINUTES = re.compile(rf"(?P<minutes>{_NUMBER})(?:[ ]+(?![xX]+\b)(?=[^\W\d_])|(?=[^\W\d_a-zA-Z]))(?P<rest>.*)")
 _DAYS = re.compile(r"\([ ]*(?P<days>[0-9]{1,9})[ ]*[^\W\d_]")
-_OSPP_GRACE = re.compile(rf"(?P<days>[0-9]{1, 9})[ ]+days?[ ]*\((?P<minutes>{_NUMBER})[ ]+minute.*", re.IGNORECASE)
+_OSPP_GRACE = re.compile(rf"(?P<days>[0-9]{{1,9}})[ ]+days?[ ]*\((?P<minutes>{_NUMBER})[ ]+minute.*", re.IGNORECASE)
 _GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
 _PARTIAL = re.compile(r"[0-9A-Za-z]{5}")
 _PID = re.compile(
