@@ -17,7 +17,7 @@ from .process import Process, Slots
 # Ansible's Windows shell plugin calls PowerShell (2.19) or powershell (2.21), which takes the folder of the link's target for $PSHOME.
 _NAMES = ("powershell", "PowerShell", "pwsh")
 # A process lives for a second or two, most of which Roslyn takes to compile Ansible.Basic. Code that is compiled twice to be faster later, and collecting its
-# garbage, are not worth their while in it: without them it takes a sixth less (.NET: Runtime configuration options for compilation, for garbage collection).
+# garbage, are not worth their while in it: without them it takes an eighth less (.NET: Runtime configuration options for compilation, for garbage collection).
 # The size is hexadecimal, 128 MiB.
 _SHORT_LIVED = {"DOTNET_TC_CallCounting": "0", "DOTNET_GCgen0size": "8000000"}
 
