@@ -152,6 +152,10 @@ def test_nothing_was_written_to_any_machine_and_no_key_to_any_file(story: Story)
     assert {name for name, text in texts.items() if needles.found(keys, text)} == set()
 
 
-def test_explain_says_what_it_needs(story: Story) -> None:
+def test_a_run_that_does_not_say_what_is_a_clear_error(story: Story) -> None:
+    mark = story.lab.last_call()
+    no_host = story.lab.playbook("activation.kms.troubleshoot", extra={"kms_client": "pc01"}).fail()
+    assert "Say which machines: -e kms_host=GROUP" in no_host.output
+    assert story.lab.calls(after=mark) == []
     nothing = story.lab.playbook("activation.kms.explain").fail()
     assert "Say what is to be explained: -e kms_bundle=FILE.zip" in nothing.output
