@@ -17,6 +17,8 @@ import functools
 import types
 import typing as t
 
+from .._keys import mask_keys
+
 T = t.TypeVar("T")
 
 
@@ -29,15 +31,11 @@ def build(cls: type[T], data: t.Any, where: str) -> T:
 
     where: what the mapping is, for errors, e.g. C(facts of pc01). Raises EvidenceError.
     """
-    if not isinstance(data, collections.abc.Mapping):
-        raise EvidenceError(f"{where} is {_shown(data)}, not a mapping")
-    found: dict[str, t.Any] = {}
-    for name, (kind, required) in _fields(t.cast(t.Hashable, cls)).items():
-        if name in data:
-            found[name] = _value(kind, data[name], f"{where}: {name}")
-        elif required:
-            raise EvidenceError(f"{where} has no {name}")
-    return cls(**found)
+    try:
+        return t.cast("T", _reader(t.cast(t.Hashable, cls))(data))
+    except _WrongError as error:
+        place, problem = where + "".join(reversed(error.path)), error.problem
+    raise EvidenceError(f"{place} {problem}")
 
 
 def plain(value: t.Any) -> t.Any:
@@ -55,58 +53,123 @@ def plain(value: t.Any) -> t.Any:
 
 def moment(text: t.Any, where: str) -> datetime.datetime:
     """Return an ISO 8601 moment, aware; without a zone it is UTC. Raises EvidenceError."""
-    if isinstance(text, datetime.datetime):
-        found = text
-    else:
-        try:
-            found = datetime.datetime.fromisoformat(text)
-        except (TypeError, ValueError):
-            raise EvidenceError(f"{where} is {_shown(text)}, not a moment such as 2026-11-24T08:15:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+    try:
+        return _moment(text)
+    except _WrongError as error:
+        problem = error.problem
+    raise EvidenceError(f"{where} {problem}")
+
+
+class _WrongError(Exception):
+    """What a reader met: the problem, and on its way out the place, the innermost part first."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.path: list[str] = []
+
+
+_Reader = t.Callable[[t.Any], t.Any]
 
 
 @functools.cache
-def _fields(cls: t.Any) -> dict[str, tuple[t.Any, bool]]:
-    hints = t.get_type_hints(cls)
-    return {
-        field.name: (hints[field.name], field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
-        for field in dataclasses.fields(cls)
-        if field.init
-    }
-
-
-def _value(kind: t.Any, value: t.Any, where: str) -> t.Any:
+def _reader(kind: t.Any) -> _Reader:
+    """Return what reads a value of a type, made once for each type: a facts file has millions of values."""
     if kind is t.Any:
-        return value
+        return lambda value: value
     origin = t.get_origin(kind)
     if origin in (t.Union, types.UnionType):
-        choices = [choice for choice in t.get_args(kind) if choice is not type(None)]
-        if value is None:
-            return None
         # Evidence has one type or none of it: no other union occurs in it.
-        return _value(choices[0], value, where)
+        (inner,) = (_reader(choice) for choice in t.get_args(kind) if choice is not type(None))
+        return lambda value: None if value is None else inner(value)
     if origin is tuple:
-        if isinstance(value, str) or not isinstance(value, collections.abc.Sequence):
-            raise EvidenceError(f"{where} is {_shown(value)}, not a list")
-        return tuple(_value(t.get_args(kind)[0], item, f"{where}[{index}]") for index, item in enumerate(value))
+        return _list_reader(_reader(t.get_args(kind)[0]))
     if origin is not None and issubclass(origin, collections.abc.Mapping):
-        if not isinstance(value, collections.abc.Mapping):
-            raise EvidenceError(f"{where} is {_shown(value)}, not a mapping")
-        return dict(value)
+        return _mapping
     if dataclasses.is_dataclass(kind):
-        return value if isinstance(value, t.cast(type, kind)) else build(t.cast("type[t.Any]", kind), value, where)
+        return _dataclass_reader(t.cast("type[t.Any]", kind))
     if kind is datetime.datetime:
-        return moment(value, where)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise EvidenceError(f"{where} is {_shown(value)}, not {_KINDS.get(kind, kind.__name__)}")
-    return value
+        return _moment
+    return _scalar_reader(kind)
+
+
+def _list_reader(item: _Reader) -> _Reader:
+    def read(value: t.Any) -> tuple[t.Any, ...]:
+        if isinstance(value, str) or not isinstance(value, collections.abc.Sequence):
+            raise _WrongError(f"is {_shown(value)}, not a list")
+        found = []
+        for index, element in enumerate(value):
+            try:
+                found.append(item(element))
+            except _WrongError as error:
+                error.path.append(f"[{index}]")
+                raise
+        return tuple(found)
+
+    return read
+
+
+def _dataclass_reader(cls: type[t.Any]) -> _Reader:
+    hints = t.get_type_hints(cls)
+    fields = [
+        (field.name, _reader(hints[field.name]), field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING)
+        for field in dataclasses.fields(cls)
+        if field.init
+    ]
+
+    def read(value: t.Any) -> t.Any:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, collections.abc.Mapping):
+            raise _WrongError(f"is {_shown(value)}, not a mapping")
+        found = {}
+        for name, reader, required in fields:
+            if name in value:
+                try:
+                    found[name] = reader(value[name])
+                except _WrongError as error:
+                    error.path.append(f": {name}")
+                    raise
+            elif required:
+                raise _WrongError(f"has no {name}")
+        return cls(**found)
+
+    return read
+
+
+def _mapping(value: t.Any) -> dict[t.Any, t.Any]:
+    if not isinstance(value, collections.abc.Mapping):
+        raise _WrongError(f"is {_shown(value)}, not a mapping")
+    return dict(value)
+
+
+def _moment(value: t.Any) -> datetime.datetime:
+    try:
+        found = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise _WrongError(f"is {_shown(value)}, not a moment such as 2026-11-24T08:15:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
 
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 
 
+def _scalar_reader(kind: type[t.Any]) -> _Reader:
+    def read(value: t.Any) -> t.Any:
+        if type(value) is kind:
+            return value
+        # True is a number for Python, and for nobody else; texts of Ansible are kinds of str.
+        if not isinstance(value, bool):
+            if kind is float and isinstance(value, int):
+                return float(value)
+            if isinstance(value, kind):
+                return value
+        raise _WrongError(f"is {_shown(value)}, not {_KINDS[kind]}")
+
+    return read
+
+
 def _shown(value: t.Any) -> str:
-    text = repr(value)
+    """Return a value as an error quotes it: without product keys, which a cut would make unrecognizable, and not too long."""
+    text = mask_keys(repr(value))
     return text if len(text) <= 60 else text[:57] + "..."
