@@ -202,6 +202,11 @@ def license_status_word(number: int) -> str:
     return t.cast("dict[int, str]", _CHANNELS["license_status"]).get(number, f"unknown_{number}")
 
 
+def license_status_phrase(number: int) -> str:
+    """Return a LicenseStatus in words for a sentence, C(initial grace period) for 2. A number 7 without a word is C(status 7)."""
+    return t.cast("dict[int, str]", _CHANNELS["license_status_phrases"]).get(number, f"status {number}")
+
+
 def role_of(description: str, product_key_channel: str | None) -> str:
     """Return what a licensing product is: one of L(ROLES).
 

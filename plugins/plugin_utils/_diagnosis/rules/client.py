@@ -11,7 +11,7 @@ from __future__ import annotations
 import ipaddress
 import typing as t
 
-from ..._catalogue.loader import all_gvlks, gvlk_for, is_evaluation
+from ..._catalogue.loader import all_gvlks, gvlk_for, is_evaluation, license_status_phrase
 from ..._catalogue.platforms import platform_of
 from ..._evidence.event import APPLICATION_LOG
 from ..._evidence.facts import ProductFacts
@@ -317,7 +317,7 @@ def client_not_activated(machine: MachineEvidence, case: Case) -> t.Iterator[Jud
         reason = product.reason
         code = reason.number if reason is not None else None
         because = f": {explained(code)}" if code else ""
-        word = (product.license_status_word or f"status {product.license_status}").replace("_", " ")
+        word = license_status_phrase(product.license_status)
         left = f", {days(product.grace_minutes)} left" if product.grace_minutes else ""
         failed = [f for f in failures if f.product is product]
         asked = f" Its last request failed{when(failed[0].moment)}: {failed[0].what}." if failed and failed[0].code != code else ""

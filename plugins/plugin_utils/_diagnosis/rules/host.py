@@ -13,6 +13,7 @@ import re
 import typing as t
 
 from ..._catalogue.host_keys import CLIENT, SERVER, HostKey, Place, host_key_of
+from ..._catalogue.loader import license_status_phrase
 from ..._evidence.event import APPLICATION_LOG, KMS_LOG, PUBLISH_FAILED, PUBLISHED, REQUEST_SERVED, KmsEvent, LogState
 from ..._evidence.facts import FirewallRuleFacts, ProductFacts
 from ..._evidence.view import CONNECTED, SrvRecord
@@ -162,7 +163,7 @@ def not_licensed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
             yield Finding(
                 rule,
                 machine.name,
-                f"The host key {label_of(product)} of {machine.name} is {product.license_status_word or product.license_status}, not licensed{why}: "
+                f"The host key {label_of(product)} of {machine.name} is not activated ({license_status_phrase(product.license_status)}){why}: "
                 "every client of it is refused (0xC004F041).",
                 (Proof(f"licence status {product.license_status}{why}", machine.source("products[].license_status")),),
                 {"host": full_name(machine), "activation_id": product.activation_id or "<activation id>"},
@@ -302,7 +303,7 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     # What an answer of the machine itself tells is more than what silence does.
     worst = next(word for word in ("refused", "no_address", "timeout", "unreachable", *outcomes) if word in outcomes)
     meaning = {
-        "refused": "it answers, and nothing listens there: the licensing service does not run, or uses another port",
+        "refused": "the answer is that nothing listens there; the host gives it, or a firewall on it or on the way",
         "timeout": "nothing comes back: a firewall on it or on the way drops the packets, or it is switched off",
         "unreachable": "there is no way to it: it is switched off, or its network is not reached from there",
         "no_address": "its name has no address there",

@@ -381,7 +381,7 @@ def test_a_product_that_is_not_activated_is_named_with_state_reason_and_last_fai
 
 def test_a_grace_period_is_told_with_what_is_left_of_it():
     found = findings(judged(kms_client(product={"license_status": 2, "license_status_word": "oob_grace", "grace_minutes": 12 * DAY})))
-    assert "oob grace, 12 days left" in found[-1].sentence
+    assert "initial grace period, 12 days left" in found[-1].sentence
 
 
 def test_a_host_key_and_an_add_on_that_are_not_activated_are_not_the_clients():
