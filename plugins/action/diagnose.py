@@ -10,8 +10,8 @@ import typing as t
 
 from ..plugin_utils._action import Options
 from ..plugin_utils._controller import ControllerAction
-from ..plugin_utils._diagnose import put_question
 from ..plugin_utils._diagnosis.finding import Severity
+from ..plugin_utils._question import put_question
 from ..plugin_utils._report.text import report_lines
 
 

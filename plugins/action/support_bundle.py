@@ -19,8 +19,8 @@ from ansible import release
 
 from ..plugin_utils._action import Options
 from ..plugin_utils._controller import ControllerAction
-from ..plugin_utils._evidence.bundle import MANIFEST, pack, unpack
-from ..plugin_utils._report.bundle import contents
+from ..plugin_utils._evidence.bundle_file import MANIFEST, pack, unpack
+from ..plugin_utils._report.bundle_contents import contents
 
 COLLECTION = pathlib.Path(__file__).resolve().parents[2]
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from .._catalogue.events import event_ids as catalogue_ids
+from .._catalogue.event_types import event_ids as catalogue_ids
 from .._windows.errors import LoginRefusedError, RedirectedError, WindowsError
 from .._windows.interface import EventLogFacts, EventLogState, EventRecord, EventRecords, Reading, Windows
 from .._windows.interface import Events as EventsOperation

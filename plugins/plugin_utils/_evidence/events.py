@@ -22,7 +22,7 @@ import ipaddress
 import re
 import typing as t
 
-from .._catalogue.events import EventType, Field, event_type, flag_words
+from .._catalogue.event_types import EventType, Field, event_type, flag_words
 from .._catalogue.loader import code_text, explain_code, license_status_word
 from .._keys import mask_keys
 from .event import CodeFacts, KmsEvent

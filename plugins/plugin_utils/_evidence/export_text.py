@@ -16,7 +16,7 @@ import dataclasses
 import re
 import typing as t
 
-from .._catalogue.events import event_type
+from .._catalogue.event_types import event_type
 from .event import APPLICATION_LOG, KMS_LOG, REQUEST_SENT, REQUEST_SERVED, RESPONSE_PROCESSED, KmsEvent
 from .export_record import Dates, make, unreadable, whole
 from .export_xml import XML_BEGIN, read_xml

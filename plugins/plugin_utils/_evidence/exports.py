@@ -28,7 +28,7 @@ import re
 import struct
 import typing as t
 
-from .._catalogue.events import event_type
+from .._catalogue.event_types import event_type
 from .._keys import mask_keys
 from .event import KmsEvent, read_event
 from .export_record import Dates, ExportError, of_properties, property_names, unreadable, whole

@@ -18,8 +18,7 @@ from ..._evidence.facts import ProductFacts
 from ..._evidence.pairing import never_asked
 from ..._licensing.model import LICENSED
 from ..case import Case, MachineEvidence, Target, same_name
-from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ..situation import (
+from ..client_state import (
     ACTIVATION_MINUTES,
     RENEWAL_DUE_MINUTES,
     days,
@@ -30,6 +29,7 @@ from ..situation import (
     situation_of,
     when,
 )
+from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from .registry import MachineRule
 
 SERVICE_DISABLED = 0x80070422

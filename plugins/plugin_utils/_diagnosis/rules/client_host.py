@@ -17,8 +17,8 @@ import typing as t
 from ..._catalogue.loader import explain_code
 from ..._evidence.view import CONNECTED, DomainView, EndpointView
 from ..case import Case, DomainEvidence, MachineEvidence, Target, same_name
+from ..client_state import CLOCK_TOLERANCE_SECONDS, NO_HOST_ANSWERED, Failure, Situation, explained, label_of, situation_of, when
 from ..finding import Finding, Judgement, Proof, Unjudged
-from ..situation import CLOCK_TOLERANCE_SECONDS, NO_HOST_ANSWERED, Failure, Situation, explained, label_of, situation_of, when
 from .registry import MachineRule
 
 _DISCOVERY = "the client's own view of the way (discovery_info)"

@@ -19,8 +19,8 @@ from ..._evidence.facts import FirewallRuleFacts, ProductFacts
 from ..._evidence.view import CONNECTED, SrvRecord
 from ..._licensing.model import DEFAULT_PORT, LICENSED
 from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
+from ..client_state import CLOCK_TOLERANCE_SECONDS
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ..situation import CLOCK_TOLERANCE_SECONDS
 from ._hosts import (
     COUNT_WINDOW,
     at,

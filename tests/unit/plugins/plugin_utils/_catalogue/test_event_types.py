@@ -11,7 +11,7 @@ import pathlib
 import re
 
 import yaml
-from ansible_collections.activation.kms.plugins.plugin_utils._catalogue import events
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue import event_types as events
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence import event as evidence
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.events import decode
 

@@ -13,7 +13,7 @@ import uuid
 
 import pytest
 import yaml
-from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.events import all_events
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.event_types import all_events
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import read_event
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.events import decode, decode_record
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import EventRecord

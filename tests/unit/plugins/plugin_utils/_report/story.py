@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.activation.kms.plugins.plugin_utils._report.bundle import facts_row
+from ansible_collections.activation.kms.plugins.plugin_utils._report.bundle_contents import facts_row
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import ago, cmid_of, firewall_rule, kms_client, kms_host, log, record, request_sent
 

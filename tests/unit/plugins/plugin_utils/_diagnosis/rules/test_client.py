@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import finding_type
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.client_state import RENEWAL_DUE_MINUTES
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Severity
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.rules import client
-from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.situation import RENEWAL_DUE_MINUTES
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     DOMAIN,

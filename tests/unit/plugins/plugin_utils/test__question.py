@@ -12,10 +12,10 @@ import time
 import typing as t
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils import _diagnose
-from ansible_collections.activation.kms.plugins.plugin_utils._diagnose import Question, put_question
+from ansible_collections.activation.kms.plugins.plugin_utils import _question
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import read_facts
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
+from ansible_collections.activation.kms.plugins.plugin_utils._question import Question, put_question
 from ansible_collections.activation.kms.plugins.plugin_utils._report.dlv_text import dlv_text
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import NOW, cmid_of, kms_host
@@ -104,7 +104,7 @@ def test_an_event_may_be_pasted_too() -> None:
 
 
 def test_a_long_log_of_a_host_is_paired_without_being_kept(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_diagnose, "RECORDS_KEPT", 3)
+    monkeypatch.setattr(_question, "RECORDS_KEPT", 3)
     served = [
         f"0x0,25,pc{number:02}.{DOMAIN},{cmid_of(f'pc{number:02}')},2026/11/24 06:15,1,2,43200,73111121-5638-40f6-bc11-f1d7b0d64300"
         for number in range(1, 9)

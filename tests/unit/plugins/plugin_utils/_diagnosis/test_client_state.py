@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import finding_type
-from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.situation import (
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.client_state import (
     RULE_OF_CODE,
     days,
     explained,

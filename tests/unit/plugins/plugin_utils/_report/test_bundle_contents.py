@@ -11,13 +11,13 @@ import pathlib
 import typing as t
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils._diagnose import put_question
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.bundle import pack
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.bundle_file import pack
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.dlv import parse_dlv
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.redact import Redaction
-from ansible_collections.activation.kms.plugins.plugin_utils._report import bundle
-from ansible_collections.activation.kms.plugins.plugin_utils._report.bundle import RedactionError, contents
+from ansible_collections.activation.kms.plugins.plugin_utils._question import put_question
+from ansible_collections.activation.kms.plugins.plugin_utils._report import bundle_contents
+from ansible_collections.activation.kms.plugins.plugin_utils._report.bundle_contents import RedactionError, contents
 
 from tests.system import needles
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import NOW, cmid_of
@@ -29,12 +29,12 @@ LATER = NOW + datetime.timedelta(days=400)
 Plain = dict[str, t.Any]
 
 
-def made(*, redact: bool = False, **changes: t.Any) -> bundle.Contents:
+def made(*, redact: bool = False, **changes: t.Any) -> bundle_contents.Contents:
     given = {"machines": [client_row(), host_row()], "srv": [{"results": [srv_row()]}], "probes": [probe_row()]} | changes
     return contents(given["machines"], given["srv"], given["probes"], given.get("approved", []), redact=redact, now=NOW)
 
 
-def explained(made: bundle.Contents, folder: pathlib.Path) -> Plain:
+def explained(made: bundle_contents.Contents, folder: pathlib.Path) -> Plain:
     """Return the diagnosis of a bundle that was packed and is read a year later."""
     path = folder / "it.zip"
     path.write_bytes(pack(made.files, {"versions": {}}, NOW))

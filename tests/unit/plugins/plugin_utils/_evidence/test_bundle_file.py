@@ -12,7 +12,7 @@ import typing as t
 import zipfile
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence import bundle
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence import bundle_file as bundle
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 
 CREATED = datetime.datetime(2026, 11, 24, 8, 15, 30, tzinfo=datetime.UTC)

@@ -28,7 +28,7 @@ from ._diagnosis.inputs import (
     read_probes,
     read_srv,
 )
-from ._evidence import bundle as bundles
+from ._evidence import bundle_file as bundles
 from ._evidence.dlv import parse_dlv
 from ._evidence.event import REQUEST_SERVED, Events, KmsEvent
 from ._evidence.export_record import UNREADABLE, ExportError

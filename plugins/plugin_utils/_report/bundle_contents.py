@@ -4,7 +4,7 @@
 """What is put into a support bundle: the evidence, the same in the forms that support asks for, and what this collection makes of it.
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release. The files are public: docs/troubleshooting.md. The form of the zip file is in
-C(_evidence/bundle.py).
+C(_evidence/bundle_file.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import typing as t
 from .._diagnosis.case import MachineEvidence, Policy
 from .._diagnosis.engine import diagnose
 from .._diagnosis.inputs import probe_rows, read_machines, read_probes, read_srv, srv_rows, without_failures
-from .._evidence import bundle as form
+from .._evidence import bundle_file as form
 from .._evidence.event import Events, KmsEvent, LogState
 from .._evidence.plain import EvidenceError
 from .._evidence.redact import Redaction
