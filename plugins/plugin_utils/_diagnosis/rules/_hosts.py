@@ -9,9 +9,7 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 from __future__ import annotations
 
 import datetime
-import typing as t
 
-from ..._catalogue.loader import code_text, explain_code
 from ..._evidence.facts import ProductFacts
 from ..._evidence.view import CONNECTED, EndpointView
 from ..._licensing.model import DEFAULT_PORT
@@ -20,9 +18,6 @@ from ..finding import Proof
 
 COUNT_WINDOW = datetime.timedelta(days=30)
 """A client that did not ask for this long is no longer counted (Microsoft: windows-itpro-docs, activate-windows-clients)."""
-
-NAMES_SHOWN = 5
-"""How many names of many a sentence has."""
 
 AFFECTED_SHOWN = 1000
 """How many machines a finding names at the most as affected by it: a bound for memory, far above what anybody reads."""
@@ -85,41 +80,6 @@ def probe_proof(probe: EndpointView) -> Proof:
     )
 
 
-def label_of(product: ProductFacts) -> str:
-    """Return a host key in a few words, for a sentence."""
-    name = product.name or product.description or product.activation_id or "the host key"
-    return f"{name} (key ...{product.partial_key})" if product.partial_key else name
-
-
 def is_office(product: ProductFacts) -> bool:
     """Tell whether a product is one of Office."""
     return (product.application or "").startswith("office")
-
-
-def explained(code: int) -> str:
-    """Return a code with its symbol and meaning, for a sentence."""
-    found = explain_code(code)
-    symbol = f" {found.symbol}" if found and found.symbol else ""
-    meaning = f", {found.meaning.rstrip('.')}" if found and found.meaning else ""
-    return f"{code_text(code)}{symbol}{meaning}"
-
-
-def listed(names: t.Iterable[str], shown: int = NAMES_SHOWN) -> str:
-    """Return names for a sentence: the first ones, and how many more there are."""
-    found = list(names)
-    if not found:
-        return "none"
-    rest = len(found) - shown
-    if rest > 0:
-        return f"{', '.join(found[:shown])} and {rest} more"
-    return found[0] if len(found) == 1 else f"{', '.join(found[:-1])} and {found[-1]}"
-
-
-def number(count: int, noun: str) -> str:
-    """Return a number with its noun, in the plural where it is not one."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
-def at(moment: datetime.datetime | None) -> str:
-    """Return a moment for a sentence, with a leading blank; nothing without one."""
-    return "" if moment is None else f" at {moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"

@@ -22,7 +22,8 @@ from ..._evidence.host_index import SharedCmid, guid, same_machine
 from ..._licensing.model import LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ._hosts import AFFECTED_SHOWN, domains_of_host, full_name, is_office, label_of, listed, number, port_of, windows_host_product
+from ..wording import label_of, listed, number
+from ._hosts import AFFECTED_SHOWN, domains_of_host, full_name, is_office, port_of, windows_host_product
 from .registry import FleetRule
 
 

@@ -21,21 +21,8 @@ from ..._licensing.model import DEFAULT_PORT, LICENSED
 from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
 from ..client_state import CLOCK_TOLERANCE_SECONDS
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ._hosts import (
-    COUNT_WINDOW,
-    at,
-    domains_of_host,
-    explained,
-    full_name,
-    host_products,
-    is_known,
-    label_of,
-    listed,
-    other_probes,
-    port_of,
-    probe_proof,
-    reached,
-)
+from ..wording import explained, label_of, listed, when
+from ._hosts import COUNT_WINDOW, domains_of_host, full_name, host_products, is_known, other_probes, port_of, probe_proof, reached
 from .registry import MachineRule
 
 OWNED_BY_ANOTHER = 0x80072338
@@ -132,7 +119,7 @@ def no_host_key(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
         how = f"SRV records of {listed(dict.fromkeys(domain.domain for domain, _record in records))} lead to it"
     elif served:
         proofs.append(Proof(f"{served[0].fields.get('client')} asked it", event_source(served[0], machine.name)))
-        how = f"clients asked it{at(served[0].time)}"
+        how = f"clients asked it{when(served[0].time)}"
     elif machine.records(REQUEST_SERVED):
         # It was a host once, and nothing shows that anybody is still sent there.
         return
@@ -392,7 +379,7 @@ def _log_fault(state: LogState, now: datetime.datetime) -> tuple[str, Severity |
 
 
 def _back_to(state: LogState) -> str:
-    return f", oldest record{at(state.oldest_record_at)}" if state.oldest_record_at is not None else ""
+    return f", oldest record{when(state.oldest_record_at)}" if state.oldest_record_at is not None else ""
 
 
 def publish_failed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:

@@ -20,19 +20,8 @@ from ..._evidence.facts import ProductFacts, RequestsFacts
 from ..._licensing.model import COUNT_CAP, LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, event_source
 from ..finding import Finding, Judgement, Proof, Unjudged
-from ._hosts import (
-    AFFECTED_SHOWN,
-    COUNT_WINDOW,
-    at,
-    domains_of_host,
-    explained,
-    full_name,
-    host_products,
-    is_office,
-    label_of,
-    listed,
-    number,
-)
+from ..wording import explained, label_of, listed, number, when
+from ._hosts import AFFECTED_SHOWN, COUNT_WINDOW, domains_of_host, full_name, host_products, is_office
 from .registry import MachineRule
 
 KEY_MISMATCH = frozenset({0xC004F042, 0xC004F015})
@@ -157,8 +146,8 @@ def _by_counters(machine: MachineEvidence, case: Case, product: ProductFacts, *,
         yield Finding(
             "host_key_too_old_for_clients",
             machine.name,
-            f"{machine.name} refused {number(grown, 'request')} for {label_of(product)} between two readings ({before.failed}{at(since)}, "
-            f"{now.failed}{at(until)}): clients ask it that its host key does not cover.",
+            f"{machine.name} refused {number(grown, 'request')} for {label_of(product)} between two readings ({before.failed}{when(since)}, "
+            f"{now.failed}{when(until)}): clients ask it that its host key does not cover.",
             (
                 Proof(f"failed requests {before.failed}", f"earlier {before_machine.source('products[].requests')}"),
                 Proof(f"failed requests {now.failed}", machine.source("products[].requests")),
@@ -231,7 +220,7 @@ def _count_zero(machine: MachineEvidence, case: Case, product: ProductFacts) -> 
         if before is not None and before.total == 0 and earlier is not None and then is not None and now is not None and now - then > NEW:
             proofs.append(Proof("total requests 0", f"earlier {earlier.source('products[].requests')}"))
             sentence = (
-                f"Nobody has asked {machine.name} for {label_of(product)} since{at(then)}, {(now - then).days} days ago: its clients do not find it or do "
+                f"Nobody has asked {machine.name} for {label_of(product)} since{when(then)}, {(now - then).days} days ago: its clients do not find it or do "
                 "not reach it."
             )
             yield Finding("host_count_zero_nobody", machine.name, sentence, tuple(proofs), values, depends_on=domains_of_host(machine))

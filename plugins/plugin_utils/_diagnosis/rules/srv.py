@@ -16,7 +16,8 @@ import typing as t
 from ..._evidence.view import CONNECTED, SrvRecord
 from ..case import Case, DomainEvidence, MachineEvidence, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ._hosts import domains_of_host, full_name, is_known, listed, number, probe_proof
+from ..wording import listed, number
+from ._hosts import domains_of_host, full_name, is_known, probe_proof
 from .registry import CaseRule
 
 ANSWERED = "answered"
