@@ -83,10 +83,9 @@ def _section(row: t.Mapping[str, t.Any], causes: t.Sequence[str], sources: t.Map
         _prose(row["why"]),
         _prose("**What to do:** " + row["remedy"]),
     ]
-    if row.get("command"):
-        parts.append(_block("powershell", row["command"]))
-    if row.get("task"):
-        parts.append(_block("yaml", row["task"]))
+    parts += _blocks(row)
+    for other in row.get("variants", {}).values():
+        parts += [_prose(f"**{other['case']}:** " + other["remedy"]), *_blocks(other)]
     if row.get("explains"):
         parts.append(_wrapped("Explains: " + ", ".join(map(_link, row["explains"])) + "."))
     if causes:
@@ -95,6 +94,10 @@ def _section(row: t.Mapping[str, t.Any], causes: t.Sequence[str], sources: t.Map
     if named:
         parts.append("Sources:\n" + "\n".join(f"- {text}" for text in named))
     return "\n\n".join(parts) + "\n"
+
+
+def _blocks(remedy: t.Mapping[str, t.Any]) -> list[str]:
+    return [_block(language, remedy[key]) for key, language in (("command", "powershell"), ("task", "yaml")) if remedy.get(key)]
 
 
 def _prose(text: str) -> str:

@@ -29,7 +29,9 @@ options:
     elements: str
     default: []
   attempts:
-    description: Whether to return what the requests of each client came to, and to show those of a few clients in the report.
+    description:
+      - Whether to return what the requests of machines with a finding came to, and to show those of a few clients in the report.
+      - Of each machine the newest 20 requests are kept, and of 1000 machines at the most.
     type: bool
     default: true
   bundle:
@@ -67,7 +69,7 @@ options:
     choices: [error, never, warning]
     default: never
   limit_per_rule:
-    description: How many causes of one kind are given in full. Those beyond are counted in RV(diagnosis.left_out).
+    description: How many causes of one kind are given in full, the worst of them. Those beyond are counted in RV(diagnosis.left_out).
     type: int
     default: 100
   machines:
@@ -215,7 +217,8 @@ diagnosis:
     hosts: {description: How many of them are KMS hosts., type: int, sample: 1}
     counts: {description: "How many findings each rule had, consequences among them.", type: dict, sample: {host_firewall_exception_off: 1}}
     left_out: {description: How many causes of a rule were beyond O(limit_per_rule)., type: dict, sample: {}}
-    attempts: {description: "What the requests of each client came to, the newest first, by machine.", type: dict, sample: {}}
+    severities: {description: "How many causes are of each severity, those that were left out among them.", type: dict, sample: {error: 1, warning: 0, info: 0}}
+    attempts: {description: "What the requests of machines with a finding came to, the newest first, by machine.", type: dict, sample: {}}
 healthy:
   description: The same as RV(diagnosis.healthy).
   returned: when the evidence could be read

@@ -10,8 +10,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import typing as t
 
 from .loader import read_data
+
+
+@dataclasses.dataclass(frozen=True)
+class Remedy:
+    """What to do: a sentence, with a command (Windows, PowerShell) and a task (YAML of one Ansible task) where there is one."""
+
+    text: str
+    command: str | None
+    task: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,6 +37,7 @@ class FindingType:
               All three may have placeholders such as C(<host>), which a finding's values fill.
     explains: ids of findings that are its consequences.
     sources:  documents that it comes from.
+    variants: what to do instead in cases that a finding names, by name: wholly, so that one without a task has none.
     rank:     place in the file, which goes from causes to symptoms.
     """
 
@@ -40,7 +51,12 @@ class FindingType:
     task: str | None
     explains: tuple[str, ...]
     sources: tuple[str, ...]
+    variants: t.Mapping[str, Remedy]
     rank: int
+
+    def remedy_of(self, variant: str | None) -> Remedy:
+        """Return what to do in the usual case (None), or in another one. Raises KeyError for a case that the row does not have."""
+        return Remedy(self.remedy, self.command, self.task) if variant is None else self.variants[variant]
 
 
 def _load() -> dict[str, FindingType]:
@@ -58,6 +74,10 @@ def _load() -> dict[str, FindingType]:
             task=row.get("task"),
             explains=tuple(row.get("explains", ())),
             sources=tuple(sources[name] for name in row["sources"]),
+            variants={
+                name: Remedy(other["remedy"].strip(), other.get("command"), other.get("task"))
+                for name, other in row.get("variants", {}).items()
+            },
             rank=rank,
         )
         for rank, row in enumerate(data["findings"])

@@ -5,8 +5,8 @@
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release. The plain shape of L(Diagnosis.as_dict) is public: docs/names.md.
 
-A fleet streams by twice: first hosts and what fleet rules need are gathered, then each machine is judged and let go. What is kept grows with hosts,
-distinct CMIDs and findings, not with machines.
+A fleet streams by twice: first hosts and what fleet rules need are gathered, then each machine is judged and let go. Between the two it streams by once
+more where clients are sent to a machine that does not look like a host. What is kept grows with hosts, distinct CMIDs and findings, not with machines.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
+import heapq
 import typing as t
 
 from .._catalogue.findings import FindingType, all_consequences, finding_type
@@ -23,6 +24,7 @@ from .._evidence.pairing import Attempt
 from .._evidence.plain import plain
 from .._evidence.view import EndpointView
 from .case import Case, DomainEvidence, MachineEvidence, Policy, same_name
+from .contacts import ContactsOfClients
 from .finding import Finding, Judgement, Proof, Severity, Unjudged
 from .rules import ALL_CASE_RULES, ALL_FLEET_RULES, ALL_MACHINE_RULES
 
@@ -32,8 +34,17 @@ SCHEMA = 1
 NAMES_SHOWN = 20
 """How many subjects of one consequence are named; the rest is counted."""
 
+ATTEMPTS_KEPT = 20
+MACHINES_WITH_ATTEMPTS = 1000
+"""How many requests of one machine are kept, the newest, and of how many machines with a finding: bounds for memory, above what anybody reads."""
+
+OLD = datetime.timedelta(days=30)
+"""Facts that are older say little of how a machine stands now: a client renews every week, and a host forgets one that has not asked for this long."""
+
+NEWER_FACTS = f"facts of the last {OLD.days} days: those at hand are older, and may be right no more"
+
 Machines = t.Callable[[], t.Iterable[MachineEvidence]]
-"""The machines, from the start at each call: a list's or a file's lines, read twice."""
+"""The machines, from the start at each call: a list's or a file's lines, read more than once."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,8 +108,10 @@ class Diagnosis:
     gaps:     what could not be judged.
     machines, clients, hosts: how many were looked at.
     counts:   how many findings each rule had, consequences among them.
-    left_out: how many roots of a rule are beyond the limit and only counted.
-    attempts: what the requests of each client came to, by machine; only where they were asked for.
+    left_out: how many roots of a rule are beyond the limit and only counted: those that are the least bad.
+    attempts: what the requests of machines with a finding came to, by machine; only where they were asked for.
+    severities: how many roots are of each severity, those that are left out among them.
+    old:      how many machines have facts that are older than L(OLD).
     """
 
     roots: tuple[Root, ...]
@@ -109,24 +122,31 @@ class Diagnosis:
     counts: t.Mapping[str, int]
     left_out: t.Mapping[str, int]
     attempts: t.Mapping[str, tuple[Attempt, ...]]
+    severities: t.Mapping[Severity, int]
+    old: int = 0
 
     @property
     def worst(self) -> Severity | None:
         """The worst severity; None when nothing was found."""
-        return min((root.severity for root in self.roots), key=lambda s: s.rank, default=None)
+        return min((severity for severity, count in self.severities.items() if count), key=lambda s: s.rank, default=None)
 
     @property
     def verdict(self) -> str:
         """The answer in one or two sentences."""
         looked = f"{self.machines} machine{'s' * (self.machines != 1)} looked at ({self.hosts} KMS host{'s' * (self.hosts != 1)})"
         faults = [root for root in self.roots if root.severity is not Severity.INFO]
+        old = (
+            f" The facts of {self.old} machine{'s' * (self.old != 1)} are older than {OLD.days} days: how things stand now is not known."
+            if self.old
+            else ""
+        )
         if not faults:
             gaps = f"; {len(self.gaps)} thing{'s' * (len(self.gaps) != 1)} could not be judged" if self.gaps else ""
-            return f"No fault was found; {looked}{gaps}."
+            return f"No fault was found; {looked}{gaps}.{old}"
         first = faults[0]
-        more = len(faults) - 1 + sum(self.left_out.values())
+        more = sum(count for severity, count in self.severities.items() if severity is not Severity.INFO) - 1
         also = f" There {'is one more cause' if more == 1 else f'are {more} more causes'}." if more else ""
-        return f"{first.finding.sentence}{also}"
+        return f"{first.finding.sentence}{also}{old}"
 
     def as_dict(self) -> dict[str, t.Any]:
         """Return it as plain data."""
@@ -151,6 +171,7 @@ class Diagnosis:
             "hosts": self.hosts,
             "counts": dict(self.counts),
             "left_out": dict(self.left_out),
+            "severities": {str(severity): self.severities.get(severity, 0) for severity in Severity},
             "attempts": {name: plain(attempts) for name, attempts in self.attempts.items()},
         }
 
@@ -169,11 +190,11 @@ def diagnose(
 ) -> Diagnosis:
     """Return what the rules find.
 
-    machines:       called twice or three times, each time giving every machine; of one name the last counts where facts are read again.
+    machines:       called two or three times, each time giving every machine; of one name the last counts where facts are read again.
     earlier:        earlier readings of hosts.
     host_records:   further records of hosts, as from an export of a host's log.
-    limit_per_rule: how many causes of one rule are given in full.
-    with_attempts:  keep what each client's requests came to.
+    limit_per_rule: how many causes of one rule are given in full: the worst.
+    with_attempts:  keep what the newest requests of machines with a finding came to, within bounds.
     """
     gathered = _gather(machines, now=now, earlier=earlier, srv=srv, probes=probes, policy=policy, host_records=host_records)
     case = gathered.case
@@ -187,13 +208,29 @@ def diagnose(
     folding.add_shared(shared)
     known = {host.name for host in case.hosts}
     attempts: dict[str, tuple[Attempt, ...]] = {}
+    found = {judged.subject for judged in shared if isinstance(judged, Finding)}
     for machine in machines():
+        judged_here: list[Judgement] = []
         if machine.name not in known:
-            folding.add(_judge(machine, case))
-        if with_attempts and machine.events is not None:
-            attempts[machine.name] = tuple(case.attempts(machine))
-    roots, gaps, counts, left_out = folding.result()
-    return Diagnosis(roots, gaps, gathered.machines, gathered.clients, sum(h.is_kms_host for h in case.hosts), counts, left_out, attempts)
+            judged_here = _judge(machine, case)
+            folding.add(judged_here)
+        if not with_attempts or machine.events is None or len(attempts) >= MACHINES_WITH_ATTEMPTS:
+            continue
+        if machine.name in found or any(isinstance(judged, Finding) for judged in judged_here):
+            attempts[machine.name] = tuple(case.attempts(machine)[:ATTEMPTS_KEPT])
+    result = folding.result()
+    return Diagnosis(
+        result.roots,
+        result.gaps,
+        gathered.machines,
+        gathered.clients,
+        sum(h.is_kms_host for h in case.hosts),
+        result.counts,
+        result.left_out,
+        attempts,
+        result.severities,
+        folding.old,
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,6 +257,7 @@ def _gather(
     named: set[str] = {same_name(record.target) for domain in srv for record in domain.records}
     served = HostIndex()
     probing = Case(srv=srv, now=now)
+    contacts = ContactsOfClients(now)
     count = clients = 0
     for machine in machines():
         count += 1
@@ -231,6 +269,7 @@ def _gather(
             for event in machine.records(REQUEST_SERVED):
                 served.add(event)
         named |= {same_name(target.name) for target in probing.targets(machine)}
+        contacts.add(machine, probing)
     # Who is sent clients without being a host is known only after the last client.
     named -= {name for host in hosts.values() for name in host.names}
     if named:
@@ -239,16 +278,32 @@ def _gather(
                 hosts[machine.name] = machine
     for event in host_records:
         served.add(event)
-    case = Case(hosts=hosts.values(), earlier=earlier, srv=srv, probes=probes, policy=policy, now=now, served=served)
+    case = Case(
+        hosts=hosts.values(),
+        earlier=earlier,
+        srv=srv,
+        probes=probes,
+        policy=policy,
+        now=now,
+        served=served,
+        reached=contacts.reached,
+        not_reached=contacts.not_reached,
+        without_record=contacts.without_record,
+    )
     return _Gathered(case, fleet, count, clients)
 
 
 def _judge(machine: MachineEvidence, case: Case) -> list[Judgement]:
-    return [judgement for rule in ALL_MACHINE_RULES for judgement in rule(machine, case)]
+    found = [judgement for rule in ALL_MACHINE_RULES for judgement in rule(machine, case)]
+    collected = machine.facts.collected_at
+    if collected is not None and case.now - collected > OLD:
+        found.append(Unjudged("evidence_incomplete", machine.name, NEWER_FACTS))
+    return found
 
 
 def _finding(finding: Finding, severity: Severity) -> dict[str, t.Any]:
     row = finding_type(finding.rule)
+    remedy = row.remedy_of(finding.variant)
     return {
         "id": row.id,
         "scope": row.scope,
@@ -260,9 +315,9 @@ def _finding(finding: Finding, severity: Severity) -> dict[str, t.Any]:
         "why": row.why,
         "proofs": plain(finding.proofs),
         "remedy": {
-            "text": _filled(row.remedy, finding.values),
-            "command": _filled(row.command, finding.values),
-            "task": _filled(row.task, finding.values),
+            "text": _filled(remedy.text, finding.values),
+            "command": _filled(remedy.command, finding.values),
+            "task": _filled(remedy.task, finding.values),
         },
         "sources": list(row.sources),
     }
@@ -277,33 +332,75 @@ def _filled(text: str | None, values: t.Mapping[str, str]) -> str | None:
     return text
 
 
+@dataclasses.dataclass(frozen=True)
+class _FoldingResult:
+    roots: tuple[Root, ...]
+    gaps: tuple[Gap, ...]
+    counts: dict[str, int]
+    left_out: dict[str, int]
+    severities: dict[Severity, int]
+
+
 class _Folding:
-    """Collects findings and folds consequences under their causes."""
+    """Collects findings and folds consequences under their causes. C(old) counts the machines with old facts."""
 
     def __init__(self, limit_per_rule: int) -> None:
         self._limit = limit_per_rule
         self._counts: collections.Counter[str] = collections.Counter()
+        self._severities: collections.Counter[Severity] = collections.Counter()
         self._gaps: dict[tuple[str, str], tuple[int, list[str]]] = {}
-        self._roots: list[_OpenRoot] = []
-        self._per_rule: collections.Counter[str] = collections.Counter()
+        # What others may follow from is open to the end; the causes on one machine are closed with it.
+        self._open: list[_OpenRoot] = []
+        self._kept: dict[str, list[tuple[int, int, Root]]] = collections.defaultdict(list)
         self._left_out: collections.Counter[str] = collections.Counter()
         self._causes: dict[str, list[_OpenRoot | _Folded]] = collections.defaultdict(list)
 
+    @property
+    def old(self) -> int:
+        """How many machines have facts that are too old to go by."""
+        return self._gaps.get(("evidence_incomplete", NEWER_FACTS), (0, []))[0]
+
     def add_shared(self, judgements: t.Iterable[Judgement]) -> None:
         """Take in what may be the cause of others' findings: hosts, SRV records, the fleet."""
-        for node in self._fold(judgements):
+        nodes = self._fold(judgements)
+        self._open += [node for node in nodes if isinstance(node, _OpenRoot)]
+        for node in nodes:
             for name in _concerned(node.finding):
                 self._causes[name].append(node)
 
     def add(self, judgements: t.Iterable[Judgement]) -> None:
         """Take in the findings about one machine."""
-        self._fold(judgements)
+        for node in self._fold(judgements):
+            if isinstance(node, _OpenRoot):
+                self._close(node)
 
-    def result(self) -> tuple[tuple[Root, ...], tuple[Gap, ...], dict[str, int], dict[str, int]]:
-        """Return roots, gaps, how many findings each rule had, and how many roots of a rule are only counted."""
-        roots = sorted((root.closed() for root in self._roots), key=lambda r: (r.severity.rank, r.type.rank, r.finding.subject))
-        gaps = tuple(Gap(rule, needs, count, tuple(subjects)) for (rule, needs), (count, subjects) in self._gaps.items())
-        return tuple(roots), gaps, dict(self._counts), dict(self._left_out)
+    def result(self) -> _FoldingResult:
+        """Return what came of it all, after the last machine."""
+        for node in self._open:
+            self._close(node)
+        self._open = []
+        kept = (root for rows in self._kept.values() for _, _, root in rows)
+        return _FoldingResult(
+            tuple(sorted(kept, key=lambda r: (r.severity.rank, r.type.rank, r.finding.subject))),
+            tuple(Gap(rule, needs, count, tuple(subjects)) for (rule, needs), (count, subjects) in self._gaps.items()),
+            dict(self._counts),
+            dict(self._left_out),
+            dict(self._severities),
+        )
+
+    def _close(self, node: _OpenRoot) -> None:
+        """Count a root, and keep it while it is among the worst of its rule; of equally bad ones the first are kept."""
+        root = node.closed()
+        rule = root.finding.rule
+        self._severities[root.severity] += 1
+        rows = self._kept[rule]
+        # The smallest of the heap is the next to go.
+        row = (-root.severity.rank, -sum(self._severities.values()), root)
+        if len(rows) < self._limit:
+            heapq.heappush(rows, row)
+        else:
+            heapq.heappushpop(rows, row)
+            self._left_out[rule] += 1
 
     def _fold(self, judgements: t.Iterable[Judgement]) -> list[_OpenRoot | _Folded]:
         findings: list[Finding] = []
@@ -323,12 +420,7 @@ class _Folding:
                 cause.root.consequence(finding)
                 node = _Folded(finding, cause.root)
             else:
-                node = root = _OpenRoot(finding)
-                self._per_rule[finding.rule] += 1
-                if self._per_rule[finding.rule] <= self._limit:
-                    self._roots.append(root)
-                else:
-                    self._left_out[finding.rule] += 1
+                node = _OpenRoot(finding)
             nodes.append(node)
             for name in _concerned(finding):
                 by_name[name].append(node)
@@ -388,18 +480,30 @@ def _severity(finding: Finding) -> Severity:
     return finding.severity or Severity(finding_type(finding.rule).severity)
 
 
+_OF_RECORDS = frozenset(("dns_publish_failed", "dns_publishing_off", "srv_missing"))
+"""A record that is not there keeps clients from finding a host, and has no part in what they meet at one that they found."""
+
+
 def _concerns(cause: Finding, finding: Finding, names: set[str]) -> bool:
     """Tell whether a cause is about what a finding depends on.
 
-    What is wrong with a machine as a KMS host says nothing about the same machine as a client: it asks hosts, perhaps others.
+    What is wrong with a machine as a KMS host says nothing about the same machine as a client: it asks hosts, perhaps others. What is wrong with a
+    record concerns who is sent to the host of that record, and not everybody in the domain. What is wrong with a product is no cause in another
+    application's.
     """
+    if cause.application is not None and finding.application is not None and cause.application != finding.application:
+        return False
     scope = finding_type(cause.rule).scope
     # One client's trouble is nobody else's, even where others are sent to it.
     if scope == "client" and same_name(cause.subject) != same_name(finding.subject):
         return False
-    as_host, as_client = scope == "host", finding_type(finding.rule).scope == "client"
-    if as_host and as_client and same_name(cause.subject) == same_name(finding.subject):
+    as_client = finding_type(finding.rule).scope == "client"
+    if as_client and cause.rule in _OF_RECORDS and finding.rule != "client_no_srv":
+        return False
+    if scope == "host" and as_client and same_name(cause.subject) == same_name(finding.subject):
         return same_name(finding.subject) in {same_name(name) for name in (*cause.affects, *finding.depends_on)}
+    if scope == "srv" and cause.affects:
+        return not names.isdisjoint(map(same_name, cause.affects))
     return not names.isdisjoint(_concerned(cause))
 
 

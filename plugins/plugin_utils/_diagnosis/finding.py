@@ -46,6 +46,8 @@ class Finding:
     affects:    further machines that suffer from it, by inventory name; a finding about one of them can be its consequence.
     depends_on: machines or domains on which the subject depends in this; a finding about one of them can be its cause.
     severity:   where it differs from the rule's own.
+    application: C(windows) or C(office) where it is about products of one of them; None for the machine. Neither explains what is the other's.
+    variant:    which of the rule's other remedies is meant, by its name in findings.yml; None for the usual one.
     """
 
     rule: str
@@ -56,6 +58,8 @@ class Finding:
     affects: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     severity: Severity | None = None
+    application: str | None = None
+    variant: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

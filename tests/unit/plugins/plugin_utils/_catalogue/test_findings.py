@@ -18,6 +18,11 @@ from tests.unit.test_documentation import MODULES, documentation
 
 TOP = pathlib.Path(__file__).resolve().parents[5]
 ROWS = finding_types()
+CASES = [
+    *((row.id, row.remedy_of(None)) for row in ROWS),
+    *((f"{row.id}-{name}", remedy) for row in ROWS for name, remedy in row.variants.items()),
+]
+"""Every remedy of every finding."""
 KEYWORDS = {"name", "register", "until", "retries", "delay", "delegate_to", "vars", "when", "loop"}
 EVERYWHERE = re.compile(r"ansible\.(windows|builtin)\.[a-z_]+")
 """Collections of modules that a task may use besides ours."""
@@ -43,9 +48,13 @@ def test_causes_come_before_what_they_explain(row):
     assert row.id not in all_consequences(row.id)
 
 
-@by_id([row for row in ROWS if row.task])
-def test_every_task_is_one_task_of_a_module_that_is_there(row):
-    (task,) = yaml.safe_load(row.task)
+def by_remedy(cases):
+    return pytest.mark.parametrize("remedy", [pytest.param(remedy, id=name) for name, remedy in cases])
+
+
+@by_remedy([case for case in CASES if case[1].task])
+def test_every_task_is_one_task_of_a_module_that_is_there(remedy):
+    (task,) = yaml.safe_load(remedy.task)
     (module,) = set(task) - KEYWORDS
     assert task["name"]
     if module.startswith("activation.kms."):
@@ -56,13 +65,19 @@ def test_every_task_is_one_task_of_a_module_that_is_there(row):
         assert EVERYWHERE.fullmatch(module), module
 
 
-@by_id([row for row in ROWS if row.command or row.task])
-def test_commands_and_tasks_need_no_slmgr_and_read_no_whole_service(row):
+@by_remedy([case for case in CASES if case[1].command or case[1].task])
+def test_commands_and_tasks_need_no_slmgr_and_read_no_whole_service(remedy):
     """The licensing service carries a full product key: it is asked for by columns. slmgr.vbs goes with VBScript."""
-    text = f"{row.command or ''}{row.task or ''}"
+    text = f"{remedy.command or ''}{remedy.task or ''}"
     assert not re.search(r"slmgr|ospp\.vbs|cscript", text)
     reads = [line for line in text.splitlines() if "Get-CimInstance" in line]
     assert [line for line in reads if "-Property" not in line and not re.search(r'-Query "SELECT (?!\*)', line)] == []
+
+
+def test_a_remedy_of_a_case_says_for_which_and_what_to_do():
+    rows = [other for row in read_data("findings.yml")["findings"] for other in row.get("variants", {}).values()]
+    assert [other for other in rows if not set(other) <= {"case", "remedy", "command", "task"} or not other["case"]] == []
+    assert [remedy.text for _, remedy in CASES if not remedy.text.endswith(".")] == []
 
 
 def test_every_source_is_used_and_named_with_its_address():

@@ -130,6 +130,35 @@ def test_a_domain_and_the_machines_that_suffer_from_a_cause_lead_to_it(told):
     }
 
 
+def test_a_record_that_leads_nowhere_explains_those_that_are_sent_there_and_nobody_else(told):
+    shared = [a("srv_stale", DOMAIN, affects=("old01",), depends_on=("old01",)), a("dns_publishing_off", "kms01", affects=(DOMAIN,))]
+    said = {
+        "pc01": [a("client_host_not_reached", depends_on=("kms01", DOMAIN))],
+        "pc02": [a("client_host_not_reached", "pc02", depends_on=("old01", DOMAIN))],
+        "pc03": [a("client_renewals_failing", "pc03", depends_on=("kms01",))],
+    }
+    found = shape(told(said, shared))
+    assert found["srv_stale", DOMAIN] == [("client_host_not_reached", 1, ("pc02",))]
+    assert {("client_host_not_reached", "pc01"), ("client_renewals_failing", "pc03")} <= set(found)
+
+
+def test_what_is_wrong_with_a_product_of_windows_explains_nothing_of_office(told):
+    said = {
+        "pc01": [
+            a("client_wrong_channel", application="windows"),
+            a("client_not_activated", application="windows"),
+            a("client_not_activated", application="office"),
+        ],
+        "pc02": [a("client_host_not_licensed", "pc02", depends_on=("kms01",), application="windows")],
+        "pc03": [a("client_host_not_licensed", "pc03", depends_on=("kms01",), application="office")],
+        "kms01": [a("host_not_licensed", "kms01", application="office"), a("host_port_closed", "kms01")],
+    }
+    found = shape(told(said))
+    assert found["client_wrong_channel", "pc01"] == [("client_not_activated", 1, ("pc01",))]
+    assert ("client_not_activated", "pc01") in found
+    assert found["host_not_licensed", "kms01"] == [("client_host_not_licensed", 1, ("pc03",))]
+
+
 def test_one_clients_trouble_is_nobody_elses(told):
     # Somebody set pc01 to srv01, which is a client in trouble itself.
     said = {
@@ -193,6 +222,42 @@ def test_causes_beyond_the_limit_are_counted(told):
     assert (len(diagnosis.roots), diagnosis.left_out) == (5, {"client_no_srv": 7})
     assert diagnosis.counts == {"client_no_srv": 12, "client_not_activated": 12}
     assert "There are 11 more causes" in diagnosis.verdict
+
+
+def test_the_worst_causes_are_given_and_what_is_cut_counts_as_well(told):
+    said = {f"pc{n:03}": [a("client_wrong_channel", f"pc{n:03}", severity=Severity.WARNING)] for n in range(20)}
+    said |= {f"pc{n:03}": [a("client_wrong_channel", f"pc{n:03}", severity=Severity.ERROR)] for n in range(20, 27)}
+    diagnosis = told(said, limit_per_rule=5)
+    assert [root.finding.subject for root in diagnosis.roots] == [f"pc{n:03}" for n in range(20, 25)]
+    assert (diagnosis.worst, diagnosis.left_out) == (Severity.ERROR, {"client_wrong_channel": 22})
+    assert diagnosis.as_dict()["severities"] == {"error": 7, "warning": 20, "info": 0}
+    assert "There are 26 more causes" in diagnosis.verdict
+
+
+def test_causes_that_are_no_fault_are_not_among_those_that_the_verdict_counts(told):
+    said = {f"pc{n:03}": [a("client_platform_host", f"pc{n:03}")] for n in range(9)} | {"srv01": [a("client_no_srv", "srv01")]}
+    assert told(said, limit_per_rule=2).verdict == "client_no_srv of srv01."
+
+
+def test_facts_of_long_ago_are_said_to_be_so():
+    machines = [kms_host(), kms_client("pc01"), kms_client("pc02", collected_at="2000-01-01T00:00:00Z")]
+    diagnosis = engine.diagnose(lambda: machines, now=NOW)
+    assert ("evidence_incomplete", engine.NEWER_FACTS, ("pc02",)) in [(gap.rule, gap.needs, gap.subjects) for gap in diagnosis.gaps]
+    assert "The facts of 1 machine are older than 30 days" in diagnosis.verdict
+    assert "older" not in engine.diagnose(lambda: machines[:2], now=NOW).verdict
+
+
+def test_attempts_are_kept_of_machines_with_a_finding_and_the_newest_of_them():
+    asked = [request_sent(time=ago(hours=2 * n + 2), code=0x800706BA, license_status=5) for n in range(30)]
+    well = log(request_sent("pc02", time=ago(hours=2)), response_processed(time=ago(hours=2)))
+    machines = [
+        kms_host(),
+        kms_client(product={"license_status": 5, "grace_minutes": 0}, events=log(*asked)),
+        kms_client("pc02", events=well),
+    ]
+    diagnosis = engine.diagnose(lambda: machines, now=NOW, with_attempts=True)
+    assert {name: len(attempts) for name, attempts in diagnosis.attempts.items()} == {"pc01": engine.ATTEMPTS_KEPT}
+    assert diagnosis.attempts["pc01"][0].time == ago(hours=2)
 
 
 def test_what_could_not_be_judged_is_counted_by_what_it_lacks(told):
