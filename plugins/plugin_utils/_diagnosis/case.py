@@ -12,15 +12,17 @@ import collections
 import dataclasses
 import datetime
 import functools
+import ipaddress
 import typing as t
 
 from .._evidence.event import KMS_LOG, Events, KmsEvent, read_events
-from .._evidence.facts import Facts, ProductFacts, read_facts
+from .._evidence.facts import Facts, KmsMachineFacts, ProductFacts, read_facts
 from .._evidence.host_index import HostIndex
 from .._evidence.pairing import Attempt, pair_client
 from .._evidence.plain import EvidenceError
 from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
 from .._licensing.model import DEFAULT_PORT
+from .finding import Proof
 
 T = t.TypeVar("T")
 
@@ -29,6 +31,15 @@ T = t.TypeVar("T")
 def same_name(name: str | None) -> str:
     """Return a DNS or computer name for comparison: lower case, without the closing dot, brackets of an IPv6 address and blanks."""
     return (name or "").strip().strip("[]").rstrip(".").casefold()
+
+
+@functools.lru_cache(maxsize=4096)
+def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host's name is, with or without brackets; None for a name."""
+    try:
+        return ipaddress.ip_address(text.strip().strip("[]"))
+    except ValueError:
+        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +87,37 @@ class MachineEvidence:
     def is_kms_client(self) -> bool:
         """True when a product has a KMS client key."""
         return bool(self.kms_clients)
+
+    def kms_hosts(self) -> tuple[tuple[str, KmsMachineFacts], ...]:
+        """Return the KMS hosts that the facts name, each with C(configured) or C(cached): those that are set, then those kept of the last activation.
+
+        A host that is set switches everything else off (Microsoft: Deploy KMS Activation), for those products that it is set for: Windows and Office may
+        be set each on its own (ospp.vbs /sethst). That of Windows is in C(service) on whatever level it was made.
+        """
+        service = self.facts.service
+        own = [p.kms_machine_configured for p in self.kms_clients]
+        found = [("configured", host) for host in (service.kms_machine_configured, *own) if host is not None and host.name]
+        return (*found, *(() if self.set_only else (("cached", host) for host in self.kept_hosts)))
+
+    @functools.cached_property
+    def set_only(self) -> bool:
+        """True when every KMS client product is set to a host: none looks for one."""
+        service = self.facts.service.kms_machine_configured
+        own = [p.kms_machine_configured for p in self.kms_clients]
+        return any(host is not None and host.name for host in (service, *own)) and all(
+            (setting is not None and setting.name) or (p.application in ("windows", None) and service is not None)
+            for p, setting in zip(self.kms_clients, own, strict=True)
+        )
+
+    @property
+    def kept_hosts(self) -> tuple[KmsMachineFacts, ...]:
+        """The KMS hosts of the last activations, as the machine keeps them, whether it would ask them or not."""
+        kept = (self.facts.service.kms_machine_discovered, *(p.kms_machine_discovered for p in self.kms_clients))
+        return tuple(host for host in kept if host is not None and host.name)
+
+    def kms_setting(self, name: str) -> KmsMachineFacts | None:
+        """Return the setting that sends the machine to a KMS host, None where no setting does."""
+        return next((host for source, host in self.kms_hosts() if source == "configured" and same_name(host.name) == same_name(name)), None)
 
     def source(self, what: str) -> str:
         """Return where a fact comes from, for a proof: C(activation_info of pc01, host.count)."""
@@ -135,6 +177,20 @@ class Target:
     machine: MachineEvidence | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Contact:
+    """The newest that one client tells of the way to a KMS host. C(connected): it tried just to see the way; else it asked for activation."""
+
+    moment: datetime.datetime
+    client: str
+    proof: Proof
+    connected: bool = False
+
+
+Contacts = t.Mapping[tuple[str, int], Contact]
+"""By host, as clients name it and made comparable, and port."""
+
+
 class Case:
     """Everything that rules may look at besides the one machine they judge. Clients are not kept: they stream by.
 
@@ -143,6 +199,8 @@ class Case:
     srv:      SRV records by domain.
     probes:   TCP connections that others than the client tried.
     now:      the moment of the diagnosis.
+    reached, not_reached: hosts that clients reached lately, and those that they did not reach, with the newest proof of each.
+    without_record: DNS domains in which a client that needs a host looks and finds no record, nor in any other, with the name of one such client.
     largest_host_offset: seconds by which the clock of a host is off at the most, either way, as far as it is known.
     """
 
@@ -156,6 +214,9 @@ class Case:
         policy: Policy | None = None,
         now: datetime.datetime,
         served: HostIndex | None = None,
+        reached: Contacts | None = None,
+        not_reached: Contacts | None = None,
+        without_record: t.Mapping[str, str] | None = None,
     ) -> None:
         self.hosts = tuple(hosts)
         self.earlier = {machine.name: machine for machine in earlier}
@@ -164,6 +225,9 @@ class Case:
         self.policy = policy or Policy()
         self.now = now
         self.served = served if served is not None else HostIndex()
+        self.reached: Contacts = reached or {}
+        self.not_reached: Contacts = not_reached or {}
+        self.without_record = without_record or {}
         self._by_name: dict[str, MachineEvidence] = {}
         # By first label; None where several machines share it: then it names none of them.
         self._by_label: dict[str, MachineEvidence | None] = {}
@@ -171,7 +235,7 @@ class Case:
             for name in host.names:
                 if "." in name or ":" in name:
                     self._by_name.setdefault(name, host)
-                if not _is_address(name):
+                if address_of(name) is None:
                     label = name.partition(".")[0]
                     self._by_label[label] = host if self._by_label.get(label, host) is host else None
         # By which addresses a name is reached: a probe may have gone to one of them, where the prober's own resolver does not have the name.
@@ -196,14 +260,19 @@ class Case:
     def host_named(self, name: str | None) -> MachineEvidence | None:
         """Return the machine among the hosts that others call by this name or address, None when its evidence is not here."""
         wanted = same_name(name)
-        if wanted in self._by_name or _is_address(wanted):
+        if wanted in self._by_name or address_of(wanted) is not None:
             return self._by_name.get(wanted)
         label, _, domain = wanted.partition(".")
         found = self._by_label.get(label)
         # A machine whose full name is known is not the one of the same first label in another domain.
-        if found is not None and domain and any("." in own and not _is_address(own) for own in found.names):
+        if found is not None and domain and any("." in own and address_of(own) is None for own in found.names):
             return None
         return found
+
+    def inventory_name(self, host: str) -> str:
+        """Return the inventory name of a host, its name as written where its evidence is not here."""
+        known = self.host_named(host)
+        return known.name if known is not None else host
 
     def knows_log_of(self, host: MachineEvidence) -> bool:
         """Tell whether the host's own log was read, so that a missing 12290 means something."""
@@ -244,7 +313,6 @@ class Case:
         return self.once(client, Case._targets)
 
     def _targets(self, client: MachineEvidence) -> tuple[Target, ...]:
-        service = client.facts.service
         found: dict[tuple[str, int], Target] = {}
 
         def add(name: str | None, port: int | None, source: str) -> None:
@@ -252,20 +320,10 @@ class Case:
             if key[0] and key not in found:
                 found[key] = Target(str(name), key[1], source, self.host_named(name))
 
-        own = [p.kms_machine_configured for p in client.kms_clients]
-        for configured in (service.kms_machine_configured, *own):
-            if configured is not None:
-                add(configured.name, configured.port, "configured")
-        # Windows and Office may be set each on its own (ospp.vbs /sethst); who has no setting goes on to discovery. That of Windows is in C(service) on
-        # whatever level it was made.
-        if found and all(
-            setting is not None and setting.name or (p.application in ("windows", None) and service.kms_machine_configured is not None)
-            for p, setting in zip(client.kms_clients, own, strict=True)
-        ):
+        for source, host in client.kms_hosts():
+            add(host.name, host.port, source)
+        if client.set_only:
             return tuple(found.values())
-        for cached in (service.kms_machine_discovered, *(p.kms_machine_discovered for p in client.kms_clients)):
-            if cached is not None:
-                add(cached.name, cached.port, "cached")
         for domain in self.domains_of(client):
             for record in sorted(domain.records, key=lambda r: (r.priority, -r.weight)):
                 add(record.target, record.port, "srv")
@@ -341,10 +399,6 @@ def read_domain(data: t.Any, where: str = "srv") -> DomainEvidence:
 def read_probe(data: t.Any, where: str = "probe") -> EndpointView:
     """Return a probe made of plain data: one of C(endpoints) of endpoint_info. Raises EvidenceError."""
     return read_endpoint(data, where)
-
-
-def _is_address(name: str) -> bool:
-    return ":" in name or name.replace(".", "").isdigit()
 
 
 def _records(rows: t.Any) -> tuple[SrvRecord, ...]:

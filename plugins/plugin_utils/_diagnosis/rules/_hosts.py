@@ -8,13 +8,21 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 
+from ..._evidence.event import REQUEST_SERVED, KmsEvent
 from ..._evidence.facts import ProductFacts
 from ..._evidence.view import CONNECTED, EndpointView
 from ..._licensing.model import DEFAULT_PORT
-from ..case import Case, MachineEvidence, same_name
+from ..case import Case, MachineEvidence, event_source, same_name
 from ..finding import Proof
+
+LIVE = datetime.timedelta(days=1)
+"""For how long a client's own look at the way counts as one of now (our choice): evidence of one collection may be hours apart."""
+
+SERVED_LATELY = datetime.timedelta(hours=12)
+"""For how long a request in a host's log shows that clients get in (our choice)."""
 
 COUNT_WINDOW = datetime.timedelta(days=30)
 """A client that did not ask for this long is no longer counted (Microsoft: windows-itpro-docs, activate-windows-clients)."""
@@ -69,6 +77,58 @@ def reached(machine: MachineEvidence, case: Case, port: int | None = None) -> En
     """Return a probe that got through to a host's port from elsewhere, None without one. C(port) is the host's own without another."""
     probes = other_probes(machine, case, port if port is not None else port_of(machine))
     return next((probe for probe in probes if probe.outcome == CONNECTED), None)
+
+
+@dataclasses.dataclass(frozen=True)
+class Way:
+    """What is known of the way from elsewhere to a host's port: who got through, or who did not and is newer. Both None: nobody who counts tried."""
+
+    through: Proof | None = None
+    closed: Proof | None = None
+
+
+def way_to(machine: MachineEvidence, case: Case, port: int | None = None) -> Way:
+    """Return what clients, the host's own log and probes tell of the way to a host. C(port) is the host's own without another.
+
+    Who got through a moment ago settles it. Of what is older the newest counts, since a firewall may have been changed in between. Silence that meets the
+    controller counts for neither: a firewall may let in the clients' networks only.
+    """
+    wanted = port if port is not None else port_of(machine)
+    probe = reached(machine, case, wanted)
+    if probe is not None:
+        return Way(through=probe_proof(probe))
+    good = [contact for (name, at), contact in case.reached.items() if at == wanted and case.host_named(name) is machine]
+    live = [contact for contact in good if contact.connected and case.now - contact.moment <= LIVE]
+    if live:
+        return Way(through=live[0].proof)
+    seen = [(contact.moment, contact.proof) for contact in good]
+    served = _last_served(machine, case)
+    if served is not None:
+        seen.append(served)
+    bad = [(c.moment, c.proof) for (name, at), c in case.not_reached.items() if at == wanted and case.host_named(name) is machine]
+    # An answer of the machine itself, unlike silence.
+    bad += [(case.now, probe_proof(probe)) for probe in other_probes(machine, case, wanted) if probe.outcome == "refused"]
+    newest = max(seen, key=lambda found: found[0], default=None)
+    failed = max(bad, key=lambda found: found[0], default=None)
+    if newest is not None and (failed is None or newest[0] > failed[0]):
+        return Way(through=newest[1])
+    return Way(closed=None if failed is None else failed[1])
+
+
+def _last_served(machine: MachineEvidence, case: Case) -> tuple[datetime.datetime, Proof] | None:
+    """Return when a client's request came in last, by the host's log and the true clock. A refused one came in as well."""
+    offset = datetime.timedelta(seconds=machine.facts.machine.clock_offset_seconds or 0)
+    events = [event for event in machine.records(REQUEST_SERVED) if event.time is not None and same_name_of(event) not in machine.names]
+    newest = max(events, key=lambda event: event.time or case.now, default=None)
+    if newest is None or newest.time is None or not case.now - (newest.time - offset) <= SERVED_LATELY:
+        return None
+    return newest.time - offset, Proof(f"{newest.fields.get('client')} asked it", event_source(newest, machine.name))
+
+
+def same_name_of(event: KmsEvent) -> str:
+    """Return the client that a 12290 names, made comparable: a host asks itself, too, where it is a client of its own."""
+    client = event.fields.get("client")
+    return same_name(client) if isinstance(client, str) else ""
 
 
 def probe_proof(probe: EndpointView) -> Proof:

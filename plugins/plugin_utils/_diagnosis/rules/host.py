@@ -8,6 +8,7 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import re
 import typing as t
@@ -16,13 +17,13 @@ from ..._catalogue.host_keys import CLIENT, SERVER, HostKey, Place, host_key_of
 from ..._catalogue.loader import license_status_phrase
 from ..._evidence.event import APPLICATION_LOG, KMS_LOG, PUBLISH_FAILED, PUBLISHED, REQUEST_SERVED, KmsEvent, LogState
 from ..._evidence.facts import FirewallRuleFacts, ProductFacts
-from ..._evidence.view import CONNECTED, SrvRecord
+from ..._evidence.view import SrvRecord
 from ..._licensing.model import DEFAULT_PORT, LICENSED
 from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
 from ..client_state import CLOCK_TOLERANCE_SECONDS
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ..wording import explained, label_of, listed, when
-from ._hosts import COUNT_WINDOW, domains_of_host, full_name, host_products, is_known, other_probes, port_of, probe_proof, reached
+from ._hosts import COUNT_WINDOW, domains_of_host, full_name, host_products, is_known, other_probes, port_of, probe_proof, reached, way_to
 from .registry import MachineRule
 
 OWNED_BY_ANOTHER = 0x80072338
@@ -182,7 +183,8 @@ def service_not_running(machine: MachineEvidence, case: Case) -> t.Iterator[Judg
 def firewall(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     """Look whether the firewall exception lets clients in, as far as the built-in rules tell.
 
-    Where a probe from elsewhere got through, something lets clients in, and what the built-in rules are is of no importance.
+    The facts have the rules that Windows brings along and no others: another rule, a policy, another firewall, or none at all may let clients in. So what the
+    rules mean hangs on whether somebody got in. Where a probe did, they are of no importance.
     """
     if not machine.is_kms_host or reached(machine, case) is not None:
         return
@@ -198,54 +200,68 @@ def firewall(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     on = [rule for rule in rules if rule.enabled]
     blocking = [rule for rule in on if rule.action == "block"]
     values = {"host": full_name(machine), "port": str(port or DEFAULT_PORT)}
+    inside = _inside(machine, case, port or DEFAULT_PORT)
     if blocking:
         names = listed(rule.name or "a rule" for rule in blocking)
         yield Finding(
             "host_firewall_blocks",
             machine.name,
-            f"The firewall rule {names} of {machine.name} is on and blocks TCP {DEFAULT_PORT}; a blocking rule wins over every other.",
-            (_rule_proof(machine, blocking),),
+            f"The firewall rule {names} of {machine.name} is on and blocks TCP {DEFAULT_PORT}; a blocking rule wins over every other{inside.told}",
+            (_rule_proof(machine, blocking), *inside.proofs),
             {**values, "rule": blocking[0].name or "SPPSVC-In-TCP"},
-        )
-    elif not rules:
-        yield Finding(
-            "host_firewall_exception_off",
-            machine.name,
-            f"{machine.name} does not have the firewall rules for KMS that Windows brings along: someone removed them. Unless another rule lets TCP "
-            f"{DEFAULT_PORT} in, no client reaches it.",
-            (_rule_proof(machine, rules),),
-            values,
-            severity=Severity.WARNING,
+            # A rule that blocks is an act; only a firewall that is off, or networks that it does not cover, would let clients in past it.
+            severity=Severity.WARNING if inside.severity is Severity.INFO else None,
         )
     elif not on and all(rule.enabled is False for rule in rules):
         names = listed(rule.name or "the rule" for rule in rules)
+        state = f"is there and switched off ({names})" if rules else "is not there: somebody removed the rules that Windows brings along"
         yield Finding(
             "host_firewall_exception_off",
             machine.name,
-            f"The firewall exception for KMS of {machine.name} is there and switched off ({names}): no client reaches TCP {DEFAULT_PORT}.",
-            (_rule_proof(machine, rules),),
+            f"The firewall exception for KMS of {machine.name} {state}{inside.told}",
+            (_rule_proof(machine, rules), *inside.proofs),
             values,
+            severity=inside.severity,
         )
-    else:
+    elif inside.severity is not Severity.INFO:
         yield from _profiles(machine, on, values)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Inside:
+    """What is known of clients getting in: the end of a sentence, its proofs, and how bad a missing rule is by it (None: as bad as the finding says)."""
+
+    told: str
+    proofs: tuple[Proof, ...]
+    severity: Severity | None
+
+
+def _inside(machine: MachineEvidence, case: Case, port: int) -> _Inside:
+    way = way_to(machine, case, port)
+    if way.through is not None:
+        return _Inside(
+            ". Clients get in all the same: another rule lets them, or another firewall has the say.", (way.through,), Severity.INFO
+        )
+    silent = [probe_proof(probe) for probe in other_probes(machine, case, port)[:1]]
+    closed = [way.closed] if way.closed is not None else silent
+    if closed:
+        return _Inside(f", and TCP {port} is not reached from elsewhere.", tuple(closed), None)
+    return _Inside(
+        f": unless another rule or firewall lets it in, no client reaches TCP {port}. Nobody is known to have tried.", (), Severity.WARNING
+    )
+
+
 def _other_port(machine: MachineEvidence, case: Case, rules: t.Sequence[FirewallRuleFacts], port: int) -> Finding:
-    tried = other_probes(machine, case, port)
     on = any(rule.enabled for rule in rules)
-    state = f"is {'on' if on else 'off'} and opens {DEFAULT_PORT} only"
+    inside = _inside(machine, case, port)
     return Finding(
         "host_firewall_other_port",
         machine.name,
-        f"{machine.name} listens on TCP {port}, and the firewall exception that Windows brings along {state}."
-        + ("" if tried else f" Whether a rule of its own opens {port} is not known: nobody tried that port from elsewhere."),
-        (
-            Proof(f"listening port {port}", machine.source("host.listening_port")),
-            _rule_proof(machine, rules),
-            *(probe_proof(probe) for probe in tried[:1]),
-        ),
+        f"{machine.name} listens on TCP {port}, and the firewall exception that Windows brings along is {'on' if on else 'off'} and opens {DEFAULT_PORT} "
+        f"only{inside.told}",
+        (Proof(f"listening port {port}", machine.source("host.listening_port")), _rule_proof(machine, rules), *inside.proofs),
         {"host": full_name(machine), "port": str(port)},
-        severity=None if tried else Severity.WARNING,
+        severity=inside.severity,
     )
 
 
@@ -281,10 +297,11 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
         return
     port = port_of(machine)
     probes = other_probes(machine, case, port)
+    way = way_to(machine, case, port)
+    if way.through is not None:
+        return
     if not probes:
         yield Unjudged(rule, machine.name, f"endpoint_info of {full_name(machine)}, port {port}")
-        return
-    if any(probe.outcome == CONNECTED for probe in probes):
         return
     outcomes = {probe.outcome for probe in probes}
     # What an answer of the machine itself tells is more than what silence does.
@@ -295,12 +312,20 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
         "unreachable": "there is no way to it: it is switched off, or its network is not reached from there",
         "no_address": "its name has no address there",
     }.get(worst, worst)
+    others = tuple(dict.fromkeys(probe.seen_from or "the controller" for probe in probes))
+    # Whoever else than the controller tried stands where clients may stand.
+    alone = way.closed is None and all(same_name(name).removeprefix("the ") == "controller" for name in others)
+    proofs = [probe_proof(probe) for probe in probes[:5]]
+    if way.closed is not None and way.closed not in proofs:
+        proofs.append(way.closed)
     yield Finding(
         rule,
         machine.name,
-        f"TCP {port} of {full_name(machine)} does not answer ({worst.replace('_', ' ')}): {meaning}.",
-        tuple(probe_proof(probe) for probe in probes[:5]),
+        f"TCP {port} of {full_name(machine)} is not reached from {'the controller' if alone else listed(others)} ({worst.replace('_', ' ')}): {meaning}."
+        + (" Whether clients reach it is not known." if alone else f" {way.closed.text}." if way.closed is not None else ""),
+        tuple(proofs),
         {"host": full_name(machine), "port": str(port)},
+        severity=Severity.WARNING if alone else None,
     )
 
 

@@ -11,13 +11,14 @@ C(depends_on), so that it is found to follow from what is wrong with the host.
 
 from __future__ import annotations
 
+import dataclasses
 import typing as t
 
 from ..._evidence.view import CONNECTED, SrvRecord
 from ..case import Case, DomainEvidence, MachineEvidence, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ..wording import listed, number
-from ._hosts import domains_of_host, full_name, is_known, probe_proof
+from ._hosts import domains_of_host, full_name, is_known, probe_proof, way_to
 from .registry import CaseRule
 
 ANSWERED = "answered"
@@ -41,12 +42,14 @@ def missing(case: Case) -> t.Iterator[Judgement]:
         elif evidence.status in COUNTED and not leads:
             yield _missing(case, evidence, held, source)
         elif evidence.status not in COUNTED and not any(held.values()):
+            told, proofs, severity = _who_needs(case, evidence)
             yield Finding(
                 rule,
                 evidence.domain,
-                f"{evidence.name} has no SRV record on {listed(held)}, and the resolver gave no answer ({evidence.status}): clients there find no KMS host.",
-                (Proof(f"no record on {listed(held)}", source),),
+                f"{evidence.name} has no SRV record on {listed(held)}, and the resolver gave no answer ({evidence.status}){told}",
+                (Proof(f"no record on {listed(held)}", source), *proofs),
                 {"domain": evidence.domain},
+                severity=severity,
             )
     known = {same_name(evidence.domain) for evidence in case.srv}
     for domain in dict.fromkeys(domain for host in case.hosts if host.is_kms_host for domain in domains_of_host(host)):
@@ -87,6 +90,7 @@ def host_missing(case: Case) -> t.Iterator[Judgement]:
 
 def _missing(case: Case, evidence: DomainEvidence, held: t.Mapping[str, tuple[SrvRecord, ...]], source: str) -> Finding:
     holders = [server for server, records in held.items() if records]
+    told, needed_by, severity = _who_needs(case, evidence)
     proofs = [Proof(f"the resolver says {evidence.status} for {evidence.name}", source)]
     if evidence.records:
         sentence = f"{evidence.name} has a record with the target '.': it says that there is no KMS host in {evidence.domain} (RFC 2782)."
@@ -98,16 +102,33 @@ def _missing(case: Case, evidence: DomainEvidence, held: t.Mapping[str, tuple[Sr
         proofs.append(Proof(listed(f"{record.target}:{record.port}" for record in held[holders[0]]), f"{source}, {holders[0]}"))
     else:
         without = f" on the resolver and {number(len(held), 'authoritative server')} ({listed(held)})" if held else " on the resolver"
-        sentence = f"{evidence.name} has no SRV record{without}: clients that look there find no KMS host."
+        sentence = f"{evidence.name} has no SRV record{without}{told}"
     return Finding(
         "srv_missing",
         evidence.domain,
         sentence,
-        tuple(proofs),
+        (*proofs, *needed_by),
         {"domain": evidence.domain, "host": next((full_name(host) for host in case.hosts if host.is_kms_host), "<host>")},
         # A resolver that lags behind is served by time alone.
-        severity=Severity.WARNING if holders and not evidence.records else None,
+        severity=Severity.WARNING if holders and not evidence.records else severity,
     )
+
+
+def _who_needs(case: Case, evidence: DomainEvidence) -> tuple[str, tuple[Proof, ...], Severity | None]:
+    """Return who lacks the records of a domain: the end of a sentence, its proofs, and the severity that follows.
+
+    A search list has domains in which nobody ever meant to have a KMS host, and a client that finds one elsewhere lacks nothing.
+    """
+    domain = same_name(evidence.domain)
+    hosts = [host for host in case.hosts if host.is_kms_host and host.facts.host.dns_publishing and domain in domains_of_host(host)]
+    client = case.without_record.get(domain)
+    proofs = [Proof("publishing is on", host.source("host.dns_publishing")) for host in hosts[:1]]
+    if client is not None:
+        proofs.append(Proof(f"{client} looks here, and finds no record anywhere", f"activation_info and discovery_info of {client}"))
+        return f": clients that look there, {client} for one, find no KMS host.", tuple(proofs), None
+    if hosts:
+        return f", though {hosts[0].name} publishes itself there: clients that look there find no KMS host.", tuple(proofs), None
+    return ". No machine that was looked at needs one there.", (), Severity.INFO
 
 
 def wrong_port(case: Case) -> t.Iterator[Judgement]:
@@ -136,7 +157,14 @@ def wrong_port(case: Case) -> t.Iterator[Judgement]:
                     Proof(f"listening port {port}", host.source("host.listening_port")),
                     *(probe_proof(probe) for probe in probes[:1]),
                 ),
-                {"domain": evidence.domain, "host": record.target, "port": str(port), "wrong_port": str(record.port)},
+                {
+                    "domain": evidence.domain,
+                    "host": record.target,
+                    "port": str(port),
+                    "wrong_port": str(record.port),
+                    "priority": str(record.priority),
+                    "weight": str(record.weight),
+                },
                 affects=(host.name,),
                 depends_on=(host.name,),
                 severity=Severity.WARNING if answered else None,
@@ -144,9 +172,11 @@ def wrong_port(case: Case) -> t.Iterator[Judgement]:
 
 
 def stale(case: Case) -> t.Iterator[Judgement]:
-    """Find records whose target has no address, does not answer, or is no KMS host. Clients that draw such a record lose time or fail."""
-    rule = "srv_stale"
-    dead: dict[str, list[tuple[SrvRecord, MachineEvidence | None, str, Proof]]] = {}
+    """Find records whose target has no address or no host key, and those whose target was not reached. Clients that draw such a record lose time or fail.
+
+    Only the first two are told to be removed: that nobody answered the controller may be a firewall's doing, or a host's that is off for an hour.
+    """
+    faults: dict[str, list[tuple[SrvRecord, MachineEvidence | None, _Fault]]] = {}
     alive: set[str] = set()
     for evidence, record, host in _records(case):
         fault = _fault(case, evidence, record, host)
@@ -155,17 +185,17 @@ def stale(case: Case) -> t.Iterator[Judgement]:
         if fault is None or isinstance(fault, Unjudged):
             alive.add(evidence.domain)
         else:
-            dead.setdefault(evidence.domain, []).append((record, host, *fault))
-    for domain, rows in dead.items():
-        for record, host, text, proof in rows:
-            name = host.name if host is not None else record.target
+            faults.setdefault(evidence.domain, []).append((record, host, fault))
+    for domain, rows in faults.items():
+        for record, host, fault in rows:
             alone = domain not in alive
+            name = host.name if host is not None else record.target
             yield Finding(
-                rule,
+                fault.rule,
                 domain,
-                f"The SRV record {record.target}:{record.port} in {domain} leads to no KMS host: {text}."
-                + (" No other record of the domain leads to one." if alone else ""),
-                (Proof(f"{record.target}:{record.port}", f"srv_info of {domain}"), proof),
+                f"The SRV record {record.target}:{record.port} in {domain} leads to {fault.text}."
+                + (" No other record of the domain leads to a host that was reached." if alone else ""),
+                (Proof(f"{record.target}:{record.port}", f"srv_info of {domain}"), fault.proof),
                 {
                     "domain": domain,
                     "host": record.target,
@@ -175,29 +205,60 @@ def stale(case: Case) -> t.Iterator[Judgement]:
                 },
                 affects=(name,),
                 depends_on=(name,),
-                severity=Severity.ERROR if alone else None,
+                severity=Severity.ERROR if alone and fault.certain else None,
             )
 
 
-def _fault(case: Case, evidence: DomainEvidence, record: SrvRecord, host: MachineEvidence | None) -> tuple[str, Proof] | Unjudged | None:
+@dataclasses.dataclass(frozen=True)
+class _Fault:
+    """What is wrong with a record's target. certain: more than a controller that got no answer shows it."""
+
+    rule: str
+    text: str
+    proof: Proof
+    certain: bool = True
+
+
+def _fault(case: Case, evidence: DomainEvidence, record: SrvRecord, host: MachineEvidence | None) -> _Fault | Unjudged | None:
+    key = (same_name(record.target), record.port)
     probes = case.probes_of(record.target, record.port)
+    got_through = key in case.reached or any(probe.outcome == CONNECTED for probe in probes)
     addresses = evidence.addresses.get(record.target)
-    if addresses is not None and not addresses and not any(probe.outcome == CONNECTED for probe in probes):
-        return f"the resolver gave no address for {record.target}", Proof(
-            "no address", f"srv_info of {evidence.domain}, records[].addresses"
+    if addresses is not None and not addresses and not got_through:
+        return _Fault(
+            "srv_stale",
+            f"no KMS host: the resolver gave no address for {record.target}",
+            Proof("no address", f"srv_info of {evidence.domain}, records[].addresses"),
         )
     if host is not None and is_known(host) and not host.is_kms_host:
-        return f"{host.name} has no KMS host key", Proof("no product with a KMS host key", host.source("host.is_kms_host"))
+        return _Fault(
+            "srv_stale",
+            f"no KMS host: {host.name} has no KMS host key",
+            Proof("no product with a KMS host key", host.source("host.is_kms_host")),
+        )
     if host is not None and host.facts.host.listening_port not in (None, record.port):
         # That is a wrong port, and another finding.
+        return None
+    failed = case.not_reached.get(key)
+    way = way_to(host, case, record.port) if host is not None and host.is_kms_host else None
+    newest = case.reached.get(key)
+    if any(probe.outcome == CONNECTED for probe in probes) or (way is not None and way.through is not None):
+        return None
+    if way is None and newest is not None and (failed is None or newest.moment >= failed.moment):
         return None
     if not probes:
         if host is not None and is_known(host):
             return None
-        return Unjudged("srv_stale", evidence.domain, f"endpoint_info of {record.target}, port {record.port}")
-    if any(probe.outcome == CONNECTED for probe in probes):
-        return None
-    return f"it does not answer ({listed(dict.fromkeys(probe.outcome.replace('_', ' ') for probe in probes))})", probe_proof(probes[0])
+        return Unjudged("srv_target_not_reached", evidence.domain, f"endpoint_info of {record.target}, port {record.port}")
+    refused = any(probe.outcome == "refused" for probe in probes)
+    who = listed(dict.fromkeys(probe.seen_from or "the controller" for probe in probes))
+    how = listed(dict.fromkeys(probe.outcome.replace("_", " ") for probe in probes))
+    return _Fault(
+        "srv_target_not_reached",
+        f"a host that is not reached from {who} ({how})",
+        probe_proof(probes[0]),
+        certain=refused or failed is not None,
+    )
 
 
 def rogue(case: Case) -> t.Iterator[Judgement]:
@@ -206,7 +267,8 @@ def rogue(case: Case) -> t.Iterator[Judgement]:
         return
     for evidence, record, host in _records(case):
         names = {record.target} | (set(host.names) if host is not None else set())
-        if any(case.policy.approves(name) for name in names) or isinstance(_fault(case, evidence, record, host), tuple):
+        fault = _fault(case, evidence, record, host)
+        if any(case.policy.approves(name) for name in names) or (isinstance(fault, _Fault) and fault.rule == "srv_stale"):
             # A record that leads to no KMS host is stale, whoever made it.
             continue
         yield Finding(

@@ -28,6 +28,7 @@ from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case imp
     read_machine,
     read_probe,
 )
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.contacts import ContactsOfClients
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Finding, Judgement, Unjudged
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import APPLICATION_LOG, KMS_LOG, read_event
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.host_index import HostIndex
@@ -435,8 +436,9 @@ def case(
     approved: t.Iterable[str] = (),
     now: datetime.datetime = NOW,
     served: t.Iterable[Plain] = (),
+    clients: t.Iterable[MachineEvidence] = (),
 ) -> Case:
-    """Return a case of these. C(served) are 12290 of an export; those of the hosts' own logs are in it anyway."""
+    """Return a case of these. C(served) are 12290 of an export; those of the hosts' own logs are in it anyway. C(clients) have streamed by."""
     hosts = tuple(hosts)
     index = HostIndex()
     for host in hosts:
@@ -444,7 +446,21 @@ def case(
             index.add(event)
     for row in served:
         index.add(read_event(row))
-    return Case(hosts=hosts, earlier=earlier, srv=srv, probes=probes, policy=Policy(tuple(approved)), now=now, served=index)
+    srv, contacts = tuple(srv), ContactsOfClients(now)
+    for client in clients:
+        contacts.add(client, Case(srv=srv, now=now))
+    return Case(
+        hosts=hosts,
+        earlier=earlier,
+        srv=srv,
+        probes=probes,
+        policy=Policy(tuple(approved)),
+        now=now,
+        served=index,
+        reached=contacts.reached,
+        not_reached=contacts.not_reached,
+        without_record=contacts.without_record,
+    )
 
 
 # --- what rules say

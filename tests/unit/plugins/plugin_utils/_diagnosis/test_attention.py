@@ -74,7 +74,8 @@ def test_a_host_behind_a_closed_exception_needs_attention_and_an_open_one_does_n
     host = [product_row("kms_host", KeyManagementServiceCurrentCount=30)]
     closed = activation(FakeWindows({"SoftwareLicensingProduct": host}))
     assert answers(closed)["attention"] == [
-        "The firewall exception for KMS of SRV01 is there and switched off (SPPSVC-In-TCP): no client reaches TCP 1688."
+        "The firewall exception for KMS of SRV01 is there and switched off (SPPSVC-In-TCP): unless another rule or firewall lets it in, no client reaches "
+        "TCP 1688. Nobody is known to have tried."
     ]
     opened = activation(FakeWindows({"SoftwareLicensingProduct": host, "MSFT_NetFirewallRule": [rule_row(Enabled=1)]}))
     assert answers(opened)["needs_attention"] is False

@@ -96,6 +96,7 @@ CASES = {
     "srv_wrong_port": lambda: estate(kms_host(), srv=[domain(record(port=1689))]),
     "srv_rogue": lambda: estate(kms_host(), srv=[domain(record(KMS02))], policy=Policy((KMS01,))),
     "srv_stale": lambda: estate(srv=[domain(record(GONE), addresses={GONE: []})]),
+    "srv_target_not_reached": lambda: estate(srv=[domain(record(GONE))], probes=[probe(GONE, "timeout")]),
     "srv_servers_disagree": lambda: estate(srv=[domain(record(), servers={"ns1": [record()], "ns2": []})]),
     "duplicate_cmids": lambda: estate(*(kms_client(name, service={"cmid": cmid_of("image")}) for name in ("pc01", "pc02"))),
     "count_spread": spread,

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case import read_machine
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Severity
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.rules import host as rules
 
@@ -13,7 +14,9 @@ from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     ago,
     case,
     code_facts,
+    discovery,
     domain,
+    endpoint,
     findings,
     firewall_rule,
     gaps,
@@ -195,10 +198,56 @@ def with_rules(*firewall_rules, **host):
     return kms_host(host={"firewall_rules": list(firewall_rules), **host})
 
 
+BLOCKED = kms_client(discovery=discovery(endpoint("timeout")), product={"license_status": 5})
+
+
 def test_the_exception_is_there_and_off():
-    finding = the_finding(judged(rules.firewall, with_rules(firewall_rule(enabled=False))))
-    assert (finding.rule, finding.severity) == ("host_firewall_exception_off", None)
-    assert "SPPSVC-In-TCP" in finding.sentence
+    off = with_rules(firewall_rule(enabled=False))
+    closed = the_finding(judged(rules.firewall, off, clients=[BLOCKED]))
+    assert (closed.rule, closed.severity) == ("host_firewall_exception_off", None)
+    assert "SPPSVC-In-TCP" in closed.sentence and closed.proofs[-1].source == "discovery_info of pc01"
+    # The facts have the built-in rules alone: another one, or a firewall that is off, may let clients in.
+    unknown = the_finding(judged(rules.firewall, off))
+    assert unknown.severity is Severity.WARNING and "unless another rule" in unknown.sentence
+
+
+@pytest.mark.parametrize(
+    ("host", "clients"),
+    [
+        (kms_host(events=log(request_served(time=ago(hours=1)))), []),
+        (kms_host(), [kms_client(discovery=discovery(endpoint()))]),
+        (kms_host(), [kms_client(product={"grace_minutes": 178 * 1440})]),
+        (kms_host(), [kms_client(discovery=discovery(endpoint())), BLOCKED]),
+    ],
+)
+def test_a_host_that_serves_is_cleared_whatever_its_rules_are_and_the_controller_meets(host, clients):
+    around = {"probes": [probe(outcome="timeout")], "clients": clients}
+    assert judged(rules.port_closed, host, **around) == []
+    facts = host.facts.as_dict()
+    facts["host"]["firewall_rules"] = [firewall_rule(enabled=False)]
+    off = read_machine({"inventory_hostname": "kms01", **facts, "events": None if host.events is None else host.events.as_dict()})
+    finding = the_finding(judged(rules.firewall, off, **around))
+    assert (finding.rule, finding.severity) == ("host_firewall_exception_off", Severity.INFO)
+
+
+def test_what_clients_meet_now_counts_more_than_what_they_met_before():
+    served = kms_host(events=log(request_served(time=ago(hours=1))), host={"firewall_rules": [firewall_rule(enabled=False)]})
+    assert the_finding(judged(rules.firewall, served, clients=[BLOCKED])).severity is None
+    assert the_finding(judged(rules.port_closed, served, clients=[BLOCKED], probes=[probe(outcome="timeout")])).severity is None
+
+
+def test_a_controller_that_gets_no_answer_alone_proves_little():
+    finding = the_finding(judged(rules.port_closed, kms_host(), probes=[probe(outcome="timeout")]))
+    assert finding.severity is Severity.WARNING and "not reached from the controller" in finding.sentence
+    assert the_finding(judged(rules.port_closed, kms_host(), probes=[probe(outcome="refused")])).severity is None
+    # A client that asks another host, or long ago, or itself, shows nothing of this one.
+    for client in (
+        kms_client(discovery=discovery(endpoint(host="kms02.corp.example.com")), product={"kms_machine_discovered": None}),
+        kms_client(product={"grace_minutes": 160 * 1440}),
+        kms_client("kms01", discovery=discovery(endpoint())),
+    ):
+        around = {"probes": [probe(outcome="timeout")], "clients": [client]}
+        assert the_finding(judged(rules.port_closed, kms_host(), **around)).severity is Severity.WARNING
 
 
 def test_the_exception_is_not_there_at_all():

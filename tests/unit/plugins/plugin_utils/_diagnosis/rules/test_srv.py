@@ -10,15 +10,21 @@ from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.rules im
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     DOMAIN,
+    ago,
     case,
+    discovery,
     domain,
+    endpoint,
     findings,
     gaps,
     kms_client,
     kms_host,
+    log,
     probe,
     record,
+    request_served,
     rules_of,
+    seen_domain,
     the_finding,
 )
 
@@ -39,9 +45,27 @@ def test_records_as_they_should_be_give_neither_findings_nor_gaps():
 
 @pytest.mark.parametrize("status", ["nxdomain", "no_record"])
 def test_a_domain_without_a_record(status):
-    finding = the_finding(judged(rules.missing, srv=[domain(status=status)]))
+    finding = the_finding(judged(rules.missing, hosts=[kms_host()], srv=[domain(status=status)]))
     assert (finding.rule, finding.subject, finding.severity) == ("srv_missing", DOMAIN, None)
-    assert "2 authoritative servers" in finding.sentence
+    assert "2 authoritative servers" in finding.sentence and "kms01 publishes" in finding.sentence
+
+
+NEEDY = {"product": {"license_status": 5, "kms_machine_discovered": None}, "service": {"kms_machine_discovered": None}}
+
+
+def test_a_domain_without_a_record_matters_where_somebody_needs_one():
+    # A search list has domains in which nobody ever meant to have a host.
+    other = domain(name="lab.example.com")
+    sought = discovery(domains=[seen_domain(record()), seen_domain(domain="lab.example.com")])
+    found = judged(rules.missing, srv=[domain(record()), other], clients=[kms_client(discovery=sought, **NEEDY)])
+    assert [(finding.subject, finding.severity) for finding in findings(found)] == [("lab.example.com", Severity.INFO)]
+    without = kms_client(discovery=discovery(domains=[seen_domain(), seen_domain(domain="lab.example.com")]), **NEEDY)
+    found = findings(judged(rules.missing, srv=[domain(), other], clients=[without]))
+    assert [(finding.subject, finding.severity) for finding in found] == [(DOMAIN, None), ("lab.example.com", None)]
+    assert "pc01" in found[0].sentence
+    configured = {"kms_machine_configured": {"name": KMS01, "port": 1688, "level": "machine"}}
+    satisfied = [kms_client(discovery=discovery(domains=[seen_domain()])), kms_client("pc02", **{**NEEDY, "service": configured})]
+    assert the_finding(judged(rules.missing, srv=[domain()], clients=satisfied)).severity is Severity.INFO
 
 
 def test_a_resolver_that_lags_behind_is_told_from_a_domain_without_a_record():
@@ -102,11 +126,23 @@ def test_a_target_without_an_address():
     assert judged(rules.stale, **around, probes=[probe(GONE)]) == []
 
 
-def test_a_target_that_does_not_answer():
+def test_a_target_that_does_not_answer_is_not_told_to_be_removed():
     around = {"hosts": [kms_host()], "srv": [domain(record(), record(GONE))]}
     finding = the_finding(judged(rules.stale, **around, probes=[probe(GONE, "timeout")]))
+    assert (finding.rule, finding.severity) == ("srv_target_not_reached", None)
     assert "timeout" in finding.sentence and finding.values["host"] == GONE
     assert judged(rules.stale, **around, probes=[probe(GONE, "timeout"), probe(GONE, seen_from="pc01")]) == []
+
+
+def test_a_record_is_not_dead_for_a_controller_that_may_not_reach_it():
+    unreached = {"srv": [domain(record())], "probes": [probe(outcome="timeout")]}
+    alone = the_finding(judged(rules.stale, **unreached))
+    assert (alone.rule, alone.severity) == ("srv_target_not_reached", None) and "the controller" not in alone.proofs[0].text
+    assert judged(rules.stale, **unreached, clients=[kms_client(discovery=discovery(endpoint()))]) == []
+    assert judged(rules.stale, **unreached, clients=[kms_client()]) == []
+    assert judged(rules.stale, **unreached, hosts=[kms_host(events=log(request_served(time=ago(hours=1))))]) == []
+    blocked = kms_client(discovery=discovery(endpoint("timeout")))
+    assert the_finding(judged(rules.stale, **unreached, clients=[blocked])).severity is Severity.ERROR
 
 
 def test_a_target_that_is_no_kms_host():
