@@ -15,7 +15,7 @@ import functools
 import ipaddress
 import typing as t
 
-from .._evidence.event import KMS_LOG, Events, KmsEvent, read_events
+from .._evidence.event import KMS_LOG, REQUEST_SERVED, Events, KmsEvent, read_events
 from .._evidence.facts import Facts, KmsMachineFacts, ProductFacts, read_facts
 from .._evidence.host_index import HostIndex
 from .._evidence.pairing import Attempt, pair_client
@@ -276,8 +276,13 @@ class Case:
 
     def knows_log_of(self, host: MachineEvidence) -> bool:
         """Tell whether the host's own log was read, so that a missing 12290 means something."""
-        state = None if host.events is None else host.events.log(KMS_LOG)
-        return host.events is not None and (state is None or state.problem is None)
+        if host.events is None:
+            return False
+        state = host.events.log(KMS_LOG)
+        if state is not None:
+            return state.problem is None
+        # Of another log alone nothing follows for this one.
+        return any(event.event_id == REQUEST_SERVED for event in host.events.records)
 
     def probes_of(self, name: str, port: int | None = None) -> tuple[EndpointView, ...]:
         """Return the probes of a host, by any of its names and by the addresses of SRV records, and of one port where it is given."""

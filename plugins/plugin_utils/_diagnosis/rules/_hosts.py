@@ -17,6 +17,7 @@ from ..._evidence.view import CONNECTED, EndpointView
 from ..._licensing.model import DEFAULT_PORT
 from ..case import Case, MachineEvidence, event_source, same_name
 from ..finding import Proof
+from ..wording import day_and_time
 
 LIVE = datetime.timedelta(days=1)
 """For how long a client's own look at the way counts as one of now (our choice): evidence of one collection may be hours apart."""
@@ -123,6 +124,27 @@ def _last_served(machine: MachineEvidence, case: Case) -> tuple[datetime.datetim
     if newest is None or newest.time is None or not case.now - (newest.time - offset) <= SERVED_LATELY:
         return None
     return newest.time - offset, Proof(f"{newest.fields.get('client')} asked it", event_source(newest, machine.name))
+
+
+def log_window(machine: MachineEvidence, name: str) -> str:
+    """Return what a log that was read covers, for a sentence: C(from 2026-11-20 10:00 UTC to 2026-11-21 10:00 UTC)."""
+    if machine.events is None:
+        return "nothing of the log was read"
+    state = machine.events.log(name)
+    # What lies before the oldest record that the log still has was not read, whatever was asked for.
+    starts = [moment for moment in (machine.events.since, state.oldest_record_at if state else None) if moment is not None]
+    since = f"from {day_and_time(max(starts))}" if starts else "from an unknown time"
+    until = f" to {day_and_time(machine.events.collected_at)}" if machine.events.collected_at is not None else ""
+    return f"{since}{until}{'' if state is not None and state.complete else ', not all of it was read'}"
+
+
+def covers(machine: MachineEvidence, name: str, since: datetime.datetime | None) -> bool:
+    """Tell whether every wanted record of a log since a moment was read, so that one that is missing was never written."""
+    state = None if machine.events is None else machine.events.log(name)
+    if machine.events is None or state is None or since is None or state.complete is not True or state.problem is not None:
+        return False
+    starts = [machine.events.since, state.oldest_record_at]
+    return state.enabled is not False and not state.full and all(start is not None and start <= since for start in starts)
 
 
 def same_name_of(event: KmsEvent) -> str:

@@ -12,28 +12,36 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import datetime
 import typing as t
 
 from ..._catalogue.host_keys import CLIENT, SERVER, generation_of, host_key_of
 from ..._catalogue.platforms import platform_of
 from ..._evidence.event import REQUEST_SERVED
-from ..._evidence.facts import ProductFacts, ServiceFacts
+from ..._evidence.facts import ProductFacts
 from ..._evidence.host_index import SharedCmid, guid, same_machine
 from ..._licensing.model import LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, same_name
+from ..client_state import by_directory
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
-from ..wording import label_of, listed, number
-from ._hosts import AFFECTED_SHOWN, domains_of_host, full_name, is_office, port_of, windows_host_product
+from ..wording import day_and_time, label_of, listed, number
+from ._hosts import AFFECTED_SHOWN, COUNT_WINDOW, domains_of_host, full_name, is_office, port_of, windows_host_product
+from .host import all_records
 from .registry import FleetRule
 
 
 def hosts_of(machine: MachineEvidence) -> tuple[str, ...]:
     """Return the KMS hosts that a client is set to or keeps, by its facts, made comparable; a set one switches the search for others off."""
-    service = machine.facts.service
-    levels: tuple[ServiceFacts | ProductFacts, ...] = (service, *machine.kms_clients)
-    configured = [level.kms_machine_configured for level in levels if level.kms_machine_configured is not None]
-    found = configured or [level.kms_machine_discovered for level in levels if level.kms_machine_discovered is not None]
-    return tuple(dict.fromkeys(filter(None, (same_name(host.name) for host in found))))
+    return tuple(dict.fromkeys(same_name(host.name) for _, host in machine.kms_hosts()))
+
+
+ONE_READING = datetime.timedelta(days=2)
+"""Machines that are read within this long are read at once (our choice). A facts file keeps the line of a machine's old name."""
+
+
+def by_kms(machine: MachineEvidence) -> tuple[ProductFacts, ...]:
+    """Return the products for which a machine asks KMS hosts: none of those that Active Directory has activated."""
+    return tuple(product for product in machine.kms_clients if not by_directory(product))
 
 
 @dataclasses.dataclass
@@ -42,6 +50,7 @@ class _Sharing:
 
     names: list[str]
     known_as: set[str]
+    read_at: list[datetime.datetime | None]
     count: int = 1
     hosts: set[str] = dataclasses.field(default_factory=set)
 
@@ -54,25 +63,27 @@ class DuplicateCmids:
     """
 
     def __init__(self) -> None:
-        self._first: dict[str, tuple[str, frozenset[str], tuple[str, ...]]] = {}
+        self._first: dict[str, tuple[str, frozenset[str], tuple[str, ...], datetime.datetime | None]] = {}
         self._shared: dict[str, _Sharing] = {}
 
     def add(self, machine: MachineEvidence) -> None:
         """Take one machine in."""
         cmid = guid(machine.facts.service.cmid)
-        if cmid is None or not machine.is_kms_client:
+        if cmid is None or not by_kms(machine):
             return
-        first = self._first.setdefault(cmid, (machine.name, machine.names, hosts_of(machine)))
+        read_at = machine.facts.collected_at
+        first = self._first.setdefault(cmid, (machine.name, machine.names, hosts_of(machine), read_at))
         if not first[1].isdisjoint(machine.names):
             # The same machine once more: a facts file has a line for each reading.
             return
-        sharing = self._shared.setdefault(cmid, _Sharing([first[0]], set(first[1]), 1, set(first[2])))
+        sharing = self._shared.setdefault(cmid, _Sharing([first[0]], set(first[1]), [first[3]], 1, set(first[2])))
         if not sharing.known_as.isdisjoint(machine.names):
             return
         sharing.count += 1
         sharing.hosts.update(hosts_of(machine))
         if len(sharing.names) < AFFECTED_SHOWN:
             sharing.names.append(machine.name)
+            sharing.read_at.append(read_at)
             sharing.known_as.update(machine.names)
 
     def judge(self, case: Case) -> t.Iterator[Judgement]:
@@ -104,6 +115,9 @@ class DuplicateCmids:
         if None not in platforms:
             # Images of a platform's marketplace share their id by design (Microsoft: SupportArticles-docs, on Azure's images).
             sentence += f" They use the KMS host of {listed(sorted(filter(None, platforms)))}, which has no minimum count, so that it does no harm there."
+        renamed = shared is None and sharing is not None and _one_after_the_other(sharing.read_at)
+        if renamed:
+            sentence += " Only one of them was read lately: it may be one machine that got another name."
         known = [host.name if host is not None else name for name in sorted(hosts) for host in [case.host_named(name)]]
         return Finding(
             "duplicate_cmids",
@@ -112,8 +126,14 @@ class DuplicateCmids:
             tuple(proofs),
             {"cmid": cmid, "client": names[-1] if names else "<client>"},
             affects=tuple(dict.fromkeys((*known, *names)))[:AFFECTED_SHOWN],
-            severity=Severity.INFO if None not in platforms else None,
+            severity=Severity.INFO if renamed or None not in platforms else None,
         )
+
+
+def _one_after_the_other(moments: t.Sequence[datetime.datetime | None]) -> bool:
+    """Tell whether all readings but one are older than that one by more than ONE_READING. A reading without a time may be of now."""
+    known = [moment for moment in moments if moment is not None]
+    return len(known) == len(moments) and sum(max(known) - moment <= ONE_READING for moment in known) == 1
 
 
 class CountSpread:
@@ -127,7 +147,7 @@ class CountSpread:
         cmid = guid(machine.facts.service.cmid)
         if cmid is None or any(platform_of(host) for host in hosts_of(machine)):
             return
-        for product in machine.kms_clients:
+        for product in by_kms(machine):
             needed = product.required_count or self._needed(machine, product.application)
             self._clients[THRESHOLD_CLIENT if needed > THRESHOLD_SERVER else THRESHOLD_SERVER].add(cmid)
 
@@ -164,7 +184,9 @@ class CountSpread:
             if not needed or max(using.values()) >= threshold or sum(using.values()) < threshold:
                 continue
             if distinct >= threshold:
-                yield self._finding(using, threshold, distinct, logged, known, next(iter(domains), "<domain>"))
+                since = case.served.oldest
+                window = f"since {day_and_time(max(since, case.now - COUNT_WINDOW))}" if since is not None else "none was read"
+                yield self._finding(using, threshold, distinct, logged, known, next(iter(domains), "<domain>"), window)
                 return
             yield Unjudged(
                 "count_spread",
@@ -173,7 +195,7 @@ class CountSpread:
             )
 
     @staticmethod
-    def _finding(counts: t.Mapping[str, int], threshold: int, distinct: int, logged: int, known: int, domain: str) -> Finding:
+    def _finding(counts: t.Mapping[str, int], threshold: int, distinct: int, logged: int, known: int, domain: str, window: str) -> Finding:
         names = sorted(counts)
         who = "Windows clients" if threshold == THRESHOLD_CLIENT else "Windows Server and Office"
         each = listed((f"{name} {counts[name]}" for name in names), 10)
@@ -184,8 +206,8 @@ class CountSpread:
             (
                 *(Proof(f"count {counts[name]}", f"activation_info of {name}, products[].count") for name in names[:10]),
                 Proof(
-                    f"{logged} CMIDs asked in the last 30 days, {known} CMIDs of KMS clients",
-                    "events 12290 of the hosts, activation_info of the clients",
+                    f"{logged} CMIDs asked, {known} CMIDs of KMS clients",
+                    f"events 12290 of the hosts ({window}), activation_info of the clients",
                 ),
             ),
             {"hosts": ", ".join(names), "count": str(threshold), "domain": domain},
@@ -201,9 +223,35 @@ class HostsDisagree:
 
     def judge(self, case: Case) -> t.Iterator[Judgement]:
         """Say what was found."""
-        hosts = [host for host in case.hosts if windows_host_product(host) is not None]
-        if len(hosts) < 2:
-            return
+        for hosts in self._together(case):
+            if len(hosts) > 1:
+                yield from self._compared(hosts)
+
+    @staticmethod
+    def _together(case: Case) -> list[list[MachineEvidence]]:
+        """Return the hosts in groups that share a DNS domain: a client meets those of one group. Of one machine the newest reading counts."""
+        newest: dict[str, MachineEvidence] = {}
+        for host in case.hosts:
+            if windows_host_product(host) is None:
+                continue
+            key = guid(host.facts.service.cmid) or host.name
+            known = newest.get(key)
+            times = (host.facts.collected_at, None if known is None else known.facts.collected_at)
+            if known is None or times[1] is None or (times[0] is not None and times[0] > times[1]):
+                newest[key] = host
+        groups: list[tuple[set[str], list[MachineEvidence]]] = []
+        for host in newest.values():
+            domains = set(domains_of_host(host))
+            domains |= {same_name(e.domain) for e in case.srv if any(case.host_named(record.target) is host for record in all_records(e))}
+            hosts = [host]
+            for group in [found for found in groups if found[0] & domains]:
+                groups.remove(group)
+                domains |= group[0]
+                hosts = [*group[1], *hosts]
+            groups.append((domains, hosts))
+        return [hosts for _domains, hosts in groups]
+
+    def _compared(self, hosts: t.Sequence[MachineEvidence]) -> t.Iterator[Finding]:
         serious = {
             "host key": self._by_value(hosts, self._generation),
             "activation interval": self._by_value(hosts, self._interval("activation_interval_minutes")),
@@ -281,7 +329,7 @@ class UnlistedClients:
     def add(self, machine: MachineEvidence) -> None:
         """Take one machine in."""
         system = machine.facts.machine
-        if system.build is None or system.product_type is None or not any(not is_office(product) for product in machine.kms_clients):
+        if system.build is None or system.product_type is None or not any(not is_office(product) for product in by_kms(machine)):
             return
         kind = CLIENT if system.product_type == "workstation" else SERVER
         generation = generation_of(kind, system.build, system.edition_id)

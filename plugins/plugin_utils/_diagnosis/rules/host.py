@@ -449,6 +449,13 @@ def _publish_failed(machine: MachineEvidence, case: Case, domain: str, event: Km
         sentence += f" Clients find {listed(dict.fromkeys(record.target for record in others))} there, and not this host."
         proofs.append(Proof(listed(f"{record.target}:{record.port}" for record in others), f"srv_info of {domain}"))
         severity = Severity.WARNING
+    elif all(same_name(evidence.domain) != domain for evidence in case.srv):
+        way = way_to(machine, case)
+        if way.through is not None:
+            # Whether a record of it is there was not looked at, and clients come.
+            sentence += " Clients ask it all the same."
+            proofs.append(way.through)
+            severity = Severity.WARNING
     yield Finding(
         "dns_publish_failed",
         machine.name,

@@ -15,13 +15,13 @@ import dataclasses
 import datetime
 import typing as t
 
-from ..._evidence.event import REQUEST_SERVED, KmsEvent
+from ..._evidence.event import KMS_LOG, REQUEST_SERVED, KmsEvent
 from ..._evidence.facts import ProductFacts, RequestsFacts
 from ..._licensing.model import COUNT_CAP, LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, event_source
-from ..finding import Finding, Judgement, Proof, Unjudged
+from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ..wording import explained, label_of, listed, number, when
-from ._hosts import AFFECTED_SHOWN, COUNT_WINDOW, domains_of_host, full_name, host_products, is_office
+from ._hosts import AFFECTED_SHOWN, COUNT_WINDOW, covers, domains_of_host, full_name, host_products, is_office, log_window
 from .registry import MachineRule
 
 KEY_MISMATCH = frozenset({0xC004F042, 0xC004F015})
@@ -143,16 +143,24 @@ def _by_counters(machine: MachineEvidence, case: Case, product: ProductFacts, *,
     grown = now.failed - before.failed
     if grown > 0 and not explained_otherwise:
         since, until = before_machine.facts.collected_at, machine.facts.collected_at
+        # Its log would name the clients and the codes: where it was read since then and has none, the key is not the reason.
+        logged = covers(machine, KMS_LOG, since)
         yield Finding(
-            "host_key_too_old_for_clients",
+            "host_failed_requests" if logged else "host_key_too_old_for_clients",
             machine.name,
             f"{machine.name} refused {number(grown, 'request')} for {label_of(product)} between two readings ({before.failed}{when(since)}, "
-            f"{now.failed}{when(until)}): clients ask it that its host key does not cover.",
+            f"{now.failed}{when(until)})"
+            + (
+                ", and its log has no request that was refused."
+                if logged
+                else ": probably clients ask it that its host key does not cover. Its log would tell."
+            ),
             (
                 Proof(f"failed requests {before.failed}", f"earlier {before_machine.source('products[].requests')}"),
                 Proof(f"failed requests {now.failed}", machine.source("products[].requests")),
             ),
             values,
+            severity=None if logged else Severity.WARNING,
         )
 
 
@@ -282,8 +290,8 @@ def _who_asked(machine: MachineEvidence, case: Case) -> t.Iterator[Proof]:
     recent = [event.fields for event in machine.records(REQUEST_SERVED) if event.time is None or case.now - event.time <= COUNT_WINDOW]
     cmids, names = ({fields.get(word) for fields in recent if fields.get(word)} for word in ("cmid", "client"))
     yield Proof(
-        f"{number(len(cmids), 'CMID')} under {number(len(names), 'name')} asked in the last {COUNT_WINDOW.days} days",
-        f"events 12290 of {machine.name}",
+        f"{number(len(cmids), 'CMID')} under {number(len(names), 'name')} asked",
+        f"events 12290 of {machine.name}, {log_window(machine, KMS_LOG)}",
     )
 
 

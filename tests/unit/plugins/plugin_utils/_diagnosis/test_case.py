@@ -144,6 +144,9 @@ def test_the_log_of_a_host_is_known_when_it_could_be_read():
     assert around.knows_log_of(kms_host(events=log()))
     assert not around.knows_log_of(kms_host())
     assert not around.knows_log_of(kms_host(events=log(kms={"problem": "denied"})))
+    # Only the Application log was read; or no state is known, and there are its records.
+    assert not around.knows_log_of(kms_host(events={**log(), "logs": log()["logs"][:1]}))
+    assert around.knows_log_of(kms_host(events={**log(request_served()), "logs": []}))
 
 
 # --- plain data

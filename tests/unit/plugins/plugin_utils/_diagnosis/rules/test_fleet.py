@@ -13,11 +13,14 @@ from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     ago,
     case,
     cmid_of,
+    domain,
     firewall_rule,
     gaps,
+    iso,
     kms_client,
     kms_host,
     log,
+    record,
     request_served,
     rules_of,
     the_finding,
@@ -89,6 +92,27 @@ def test_only_ids_that_are_sent_matter():
     assert judged(rules.DuplicateCmids, kms_client("pc01", service={"cmid": None}), kms_client("pc02", service={"cmid": None})) == []
 
 
+BY_DIRECTORY = {"activation_type": "active_directory"}
+
+
+def test_who_is_activated_by_active_directory_asks_no_host():
+    assert judged(rules.DuplicateCmids, clone("pc01", product=BY_DIRECTORY), clone("pc02", product=BY_DIRECTORY)) == []
+    clients = [kms_client(f"pc{n}", product=BY_DIRECTORY) for n in range(30)]
+    assert rules_of(judged(rules.CountSpread, *hosts(12, 13), *clients)) == []
+    old_key = kms_host(product={"description": "Windows(R) Operating System, VOLUME_KMS_WS19 channel"})
+    assert judged(rules.UnlistedClients, old_key, kms_client(product=BY_DIRECTORY)) == []
+
+
+def test_a_line_of_a_machines_old_name_is_no_second_machine():
+    old = clone("old", collected_at=iso(ago(days=9)))
+    finding = the_finding(judged(rules.DuplicateCmids, old, clone("new")))
+    assert finding.severity is Severity.INFO and "another name" in finding.sentence
+    assert the_finding(judged(rules.DuplicateCmids, old, clone("new"), clone("other"))).severity is None
+    # Two names under which a host was asked in turns are two machines.
+    events = log(*(request_served(name, cmid=CLONE, time=ago(hours=hours)) for hours, name in enumerate(["old", "new", "old", "new"])))
+    assert the_finding(judged(rules.DuplicateCmids, kms_host(events=events), old, clone("new"))).severity is None
+
+
 def test_on_the_host_of_a_cloud_platform_it_does_no_harm():
     platform = {
         "kms_machine_discovered": None,
@@ -122,7 +146,10 @@ def test_clients_that_are_spread_over_hosts():
 
 def test_the_hosts_logs_tell_as_well_as_facts():
     events = log(*(request_served(f"pc{n}") for n in range(26)))
-    assert rules_of(judged(rules.CountSpread, *hosts(14, 13, events=events))) == ["count_spread"]
+    finding = the_finding(judged(rules.CountSpread, *hosts(14, 13, events=events)))
+    assert finding.rule == "count_spread"
+    # The log goes back as far as it goes.
+    assert finding.proofs[-1].source.startswith("events 12290 of the hosts (since 2026-11-24 08:15 UTC)")
 
 
 def test_servers_need_five():
@@ -180,6 +207,24 @@ def test_hosts_with_different_keys():
 def test_every_setting_that_clients_see_is_compared(changes, word, severity):
     finding = the_finding(judged(rules.HostsDisagree, kms_host(), kms_host("kms02", **changes)))
     assert word in finding.sentence and finding.severity is severity
+
+
+WS19 = {"description": "Windows(R) Operating System, VOLUME_KMS_WS19 channel"}
+
+
+def test_hosts_that_no_client_has_to_choose_between_may_differ():
+    lab = kms_host("kms02", machine={"fqdn": "kms02.lab.example.org"}, product=WS19)
+    assert judged(rules.HostsDisagree, kms_host(), lab) == []
+    both = [domain(record(), record("kms02.lab.example.org"))]
+    assert rules_of(judged(rules.HostsDisagree, kms_host(), lab, srv=both)) == ["hosts_disagree"]
+
+
+def test_a_host_that_got_another_name_does_not_differ_from_itself():
+    cmid = {"service": {"cmid": CLONE}}
+    old = kms_host("kms00", collected_at=iso(ago(days=40)), product=WS19, **cmid)
+    assert judged(rules.HostsDisagree, old, kms_host("kms01", **cmid)) == []
+    assert judged(rules.HostsDisagree, kms_host("kms01", **cmid), old) == []
+    assert rules_of(judged(rules.HostsDisagree, old, kms_host("kms01", **cmid), kms_host("kms02", product=WS19))) == ["hosts_disagree"]
 
 
 def test_what_was_not_seen_differs_from_nothing():

@@ -464,3 +464,12 @@ def test_every_domain_of_the_list_counts():
 
 def test_whether_a_host_publishes_is_not_guessed():
     assert [gap.rule for gap in judged(rules.publishing_off, kms_host(host={"dns_publishing": None}))] == ["dns_publishing_off"]
+
+
+def test_a_failed_publication_is_less_bad_where_clients_come_all_the_same():
+    failed = publish_failed(0x80072338)
+    assert the_finding(judged(rules.publish_failed, kms_host(events=log(failed)))).severity is None
+    asked = the_finding(judged(rules.publish_failed, kms_host(events=log(failed, request_served(time=ago(hours=1))))))
+    assert asked.severity is Severity.WARNING and "all the same" in asked.sentence
+    seen = judged(rules.publish_failed, kms_host(events=log(failed, request_served(time=ago(hours=1)))), srv=[domain()])
+    assert the_finding(seen).severity is None

@@ -72,12 +72,22 @@ def test_a_refusal_that_the_same_client_and_product_has_overcome_is_history():
 
 def test_failed_requests_that_rise_between_two_readings():
     finding = the_finding(judged(with_requests(failed=7), earlier(failed=3)))
-    assert (finding.rule, finding.severity) == ("host_key_too_old_for_clients", None)
+    assert (finding.rule, finding.severity) == ("host_key_too_old_for_clients", Severity.WARNING)
+    assert "probably" in finding.sentence
     assert "4 requests" in finding.sentence and "3 at 2026-11-23 08:15 UTC" in finding.sentence
     assert [proof.source for proof in finding.proofs] == [
         "earlier activation_info of kms01, products[].requests",
         "activation_info of kms01, products[].requests",
     ]
+
+
+def test_a_log_without_a_refusal_shows_that_it_is_not_the_key():
+    grown = {"product": {"requests": {**NONE, "total": 900, "licensed": 900, "failed": 7}}}
+    read = the_finding(judged(kms_host(events=log(request_served()), **grown), earlier(failed=3)))
+    assert (read.rule, read.severity) == ("host_failed_requests", None) and "no request that was refused" in read.sentence
+    for state in ({"complete": False}, {"oldest_record_at": iso(ago(hours=2))}, {"problem": "denied"}, {"enabled": False}):
+        partly = the_finding(judged(kms_host(events=log(request_served(), kms=state), **grown), earlier(failed=3)))
+        assert partly.rule == "host_key_too_old_for_clients"
 
 
 def test_failed_requests_that_do_not_rise_are_history():
@@ -173,8 +183,15 @@ def test_a_low_count_is_shown_beside_who_asked():
     stuck = the_finding(judged(kms_host(product={"count": 1}, events=log(*requests, request_served("old", time=ago(days=31))))))
     assert [proof.text for proof in stuck.proofs] == [
         "count 1; minimum counts asked for: 25",
-        "1 CMID under 6 names asked in the last 30 days",
+        "1 CMID under 6 names asked",
     ]
+    assert stuck.proofs[1].source == "events 12290 of kms01, from 2026-10-25 08:15 UTC to 2026-11-24 08:15 UTC"
+    short = log(*requests, kms={"complete": False, "oldest_record_at": iso(ago(days=1))})
+    source = the_finding(judged(kms_host(product={"count": 1}, events=short))).proofs[1].source
+    assert source == "events 12290 of kms01, from 2026-11-23 08:15 UTC to 2026-11-24 08:15 UTC, not all of it was read"
+    application_alone = log()
+    application_alone["logs"] = application_alone["logs"][:1]
+    assert len(the_finding(judged(kms_host(product={"count": 1}, events=application_alone))).proofs) == 1
     unread = kms_host(product={"count": 1}, events=log(kms={"problem": "access denied"}))
     assert len(the_finding(judged(unread)).proofs) == 1
 
