@@ -51,6 +51,9 @@ _KEY = re.compile(
 # Product keys are written in these letters and digits (base 24, with N since Windows 8): publicly known, and true of every row of gvlk.yml.
 _ALPHABET = frozenset("BCDFGHJKMNPQRTVWXY2346789")
 
+# Those of ASCII and Latin-1 (ECMA-48 C0 and C1, DEL), separators of lines, and marks that turn the direction of what follows (Unicode Bidirectional Algorithm).
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+
 
 @dataclasses.dataclass(frozen=True)
 class ProductKey:
@@ -112,6 +115,11 @@ def mask_keys(text: str, secrets: t.Iterable[str] = ()) -> str:
         if len(secret) >= SHORTEST_SECRET and _KEY.search(secret) is None:
             text = re.sub(re.escape(secret), NOT_SHOWN, text, flags=re.IGNORECASE)
     return text
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line without control characters, a blank in their place: a terminal that shows them would obey them."""
+    return text if text.isprintable() else _CONTROLS.sub(" ", text)
 
 
 def _masked(found: re.Match[str]) -> str:

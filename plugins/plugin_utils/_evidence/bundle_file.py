@@ -171,10 +171,15 @@ def _listed(manifest: t.Any, origin: str) -> dict[str, tuple[int, str]]:
             f"{origin} has schema {manifest.get('schema')!r}, and this version of activation.kms reads schema {SCHEMA}. "
             "Next: read it with the version that its manifest names"
         )
-    try:
-        return {row["name"]: (int(row["bytes"]), str(row["sha256"]).lower()) for row in manifest["files"]}
-    except (KeyError, TypeError, ValueError):
-        raise EvidenceError(f"{MANIFEST} in {origin} does not list its files by name, bytes and sha256. {NEXT}") from None
+    rows = manifest.get("files")
+    if not isinstance(rows, list) or not all(_is_listing(row) for row in rows):
+        raise EvidenceError(f"{MANIFEST} in {origin} does not list its files by name, bytes and sha256. {NEXT}")
+    return {row["name"]: (row["bytes"], row["sha256"].lower()) for row in rows}
+
+
+def _is_listing(row: t.Any) -> bool:
+    wanted: tuple[tuple[str, type], ...] = (("name", str), ("bytes", int), ("sha256", str))
+    return isinstance(row, dict) and all(isinstance(row.get(key), kind) for key, kind in wanted)
 
 
 def _json(data: bytes, where: str) -> t.Any:

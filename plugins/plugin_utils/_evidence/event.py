@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import functools
+import re
 import typing as t
 
-from .plain import build, moment, plain
+from .._keys import mask_keys
+from .plain import EvidenceError, build, moment, plain
 
 APPLICATION_LOG = "Application"
 KMS_LOG = "Key Management Service"
@@ -29,6 +32,16 @@ PUBLISHED = 12294
 MOMENTS = frozenset({"client_time"})
 """Names of fields that hold moments."""
 
+_CODE = re.compile("0x[0-9A-Fa-f]{1,8}")
+
+
+@functools.lru_cache(maxsize=1024)
+def code_number(code: str) -> int:
+    """Return the unsigned number of a code such as 0xC004F038. Raises ValueError when it is none."""
+    if not isinstance(code, str) or _CODE.fullmatch(code) is None:
+        raise ValueError(f"has a code that is no number such as 0xC004F038 but {mask_keys(repr(code))[:60]}")
+    return int(code, 16)
+
 
 @dataclasses.dataclass(frozen=True)
 class CodeFacts:
@@ -38,10 +51,14 @@ class CodeFacts:
     symbol: str | None = None
     meaning: str | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a code that is none."""
+        code_number(self.code)
+
     @property
     def number(self) -> int:
-        """The code as an unsigned number. Raises ValueError when it is none."""
-        return int(self.code, 16)
+        """The code as an unsigned number."""
+        return code_number(self.code)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,9 +142,16 @@ class Events:
         return next((state for state in self.logs if state.log.casefold() == name.casefold()), None)
 
 
+_VALUES = (str, int, float, datetime.datetime, type(None))
+
+
 def read_event(data: t.Any, where: str = "event") -> KmsEvent:
     """Return a record made of plain data. C(client_time) in C(fields) becomes a moment again. Raises EvidenceError."""
     event = build(KmsEvent, data, where)
+    for name, value in event.fields.items():
+        # As decoded: a value, or a list of words. What is nested deeper comes from nobody who decodes events.
+        if not all(isinstance(item, _VALUES) for item in (value if isinstance(value, (list, tuple)) else (value,))):
+            raise EvidenceError(f"{where}: fields: {name} is nested")
     moments = {
         name: moment(value, f"{where}: fields: {name}") for name, value in event.fields.items() if name in MOMENTS and value is not None
     }
@@ -138,4 +162,6 @@ def read_events(data: t.Any, where: str = "events") -> Events:
     """Return what was read of event logs, made of plain data (C(events) of a facts line, or of event_info). Raises EvidenceError."""
     events = build(Events, {**data, "records": ()} if isinstance(data, dict) else data, where)
     records = (data.get("records") or ()) if isinstance(data, dict) else ()
+    if not isinstance(records, (list, tuple)):
+        raise EvidenceError(f"{where}: records is {type(records).__name__}, not a list")
     return dataclasses.replace(events, records=tuple(read_event(row, f"{where}: records[{index}]") for index, row in enumerate(records)))

@@ -24,8 +24,9 @@ import typing as t
 
 from .._catalogue.event_types import EventType, Field, event_type, flag_words
 from .._catalogue.loader import code_text, explain_code, license_status_word
-from .._keys import mask_keys
+from .._keys import mask_keys, one_line
 from .event import CodeFacts, KmsEvent
+from .plain import in_utc
 
 if t.TYPE_CHECKING:
     from .._windows.interface import EventRecord
@@ -48,7 +49,6 @@ _LARGEST = 0xFFFFFFFF
 _PARTS_BEGIN = re.compile(rf"(?<![0-9A-Za-z]){_HEX}[ \t\r\n]*,")
 _WRAP = re.compile(r"\s*\n\s*")
 _BLANK_LINE = re.compile(r"\r?\n[ \t]*\r?\n")
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 # Quotes of all languages around a domain: Microsoft printed `contoso.com` and 'contoso.com'.
@@ -98,7 +98,11 @@ def decode(
     if kind is not None and (kind.code is not None or kind.fields):
         code, fields = (_read_parts if kind.storage == "parts" else _read_elements)(kind, texts, problems)
     if time is not None:
-        time = time.replace(tzinfo=datetime.UTC) if time.tzinfo is None else time.astimezone(datetime.UTC)
+        try:
+            time = in_utc(time)
+        except ValueError as error:
+            problems.append(f"the time of the record is {error}")
+            time = None
     return KmsEvent(
         event_id=event_id,
         name="unknown" if kind is None else kind.name,
@@ -168,8 +172,7 @@ def _clean(text: str | None) -> str:
 
 
 def _line(text: str) -> str:
-    """Return a text as one line without control characters: they would act on the terminal that shows it."""
-    return (text if text.isprintable() else _CONTROLS.sub(" ", text)).strip()
+    return one_line(text).strip()
 
 
 def _shown(text: str) -> str:
@@ -422,7 +425,7 @@ def _read_minute(text: str, _problems: list[str]) -> datetime.datetime:
         month, day, year, *clock = found.groups()
     hour, minute, second = (int(part or 0) for part in clock)
     try:
-        return datetime.datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=datetime.UTC)
+        return in_utc(datetime.datetime(int(year), int(month), int(day), hour, minute, second, tzinfo=datetime.UTC))
     except ValueError:
         raise _Unreadable("a time that exists") from None
 

@@ -17,7 +17,7 @@ import typing as t
 from .._keys import mask_keys
 from .event import KmsEvent
 from .events import decode, is_of_another_program
-from .plain import EvidenceError
+from .plain import EvidenceError, in_utc
 
 UNREADABLE = 0
 """Event id of a record that could not be read: what was found is in C(strings), what is wrong in C(problems)."""
@@ -246,10 +246,11 @@ def _date_text(value: t.Any) -> str:
     return text if text.isascii() else _INVISIBLE.sub("", text).replace("\u202f", " ").replace("\xa0", " ").strip()
 
 
-def _zoned(time: datetime.datetime) -> tuple[datetime.datetime, bool]:
-    if time.tzinfo is None:
-        return time.replace(tzinfo=datetime.UTC), True
-    return time.astimezone(datetime.UTC), False
+def _zoned(time: datetime.datetime) -> tuple[datetime.datetime, bool] | None:
+    try:
+        return in_utc(time), time.tzinfo is None
+    except ValueError:
+        return None
 
 
 def _json_date(text: str) -> tuple[datetime.datetime, bool] | None:

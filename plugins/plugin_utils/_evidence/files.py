@@ -84,8 +84,10 @@ class FactsFiles:
 def _row(line: bytes, where: str) -> Row:
     try:
         data = json.loads(line.decode("utf-8-sig"))
-    except ValueError as error:
-        reason = "no UTF-8" if isinstance(error, UnicodeDecodeError) else "no JSON"
+    except (ValueError, RecursionError) as error:
+        reason = (
+            "no UTF-8" if isinstance(error, UnicodeDecodeError) else "no JSON" if isinstance(error, ValueError) else "nested too deeply"
+        )
         raise EvidenceError(f"{where} is {reason}; it begins with {_shown(line)}. {NEXT_FACTS}") from None
     if not isinstance(data, dict):
         raise EvidenceError(f"{where} holds no JSON object but {_shown(line)}. {NEXT_FACTS}")

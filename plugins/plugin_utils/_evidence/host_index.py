@@ -22,7 +22,8 @@ import struct
 import typing as t
 
 from .._catalogue import loader
-from .event import KMS_LOG, REQUEST_SERVED, CodeFacts, KmsEvent, read_event
+from .event import KMS_LOG, REQUEST_SERVED, CodeFacts, KmsEvent, code_number, read_event
+from .plain import in_utc
 
 Record: t.TypeAlias = KmsEvent | t.Mapping[str, t.Any]
 """A record, or the same as plain data (a line of JSON)."""
@@ -452,7 +453,7 @@ def _plain_values(record: t.Mapping[str, t.Any]) -> tuple[int, int | None, int, 
         _milliseconds(_parsed(record.get("time"))),
         record.get("record_number"),
         _milliseconds(_parsed(fields.get("client_time"))),
-        None if code is None else _number(code["code"]),
+        None if code is None else code_number(code["code"]),
         fields,
         computer,
         bool(record.get("time_is_local")),
@@ -462,13 +463,7 @@ def _plain_values(record: t.Mapping[str, t.Any]) -> tuple[int, int | None, int, 
 def _parsed(text: str | None) -> datetime.datetime | None:
     if text is None:
         return None
-    found = datetime.datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
-
-
-@functools.lru_cache(maxsize=1024)
-def _number(text: str) -> int:
-    return int(text, 16)
+    return in_utc(datetime.datetime.fromisoformat(text))
 
 
 @functools.lru_cache(maxsize=1024)

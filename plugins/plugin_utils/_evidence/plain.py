@@ -21,6 +21,12 @@ from .._keys import mask_keys
 
 T = t.TypeVar("T")
 
+FIRST_YEAR, LAST_YEAR = 1601, 9000
+"""Years that a moment may be of: Windows counts from 1601 (Microsoft: Learn, FILETIME), and what is near the end of the calendar can't be reckoned with."""
+
+_LARGEST_WHOLE, _LARGEST_NUMBER = 2**64, 1e10
+"""Bounds of numbers. No counter of Windows is larger; 1e10 seconds, by which a clock may be wrong, are three hundred years."""
+
 
 class EvidenceError(ValueError):
     """Evidence that can't be what it is said to be. The text names the place and what was found there."""
@@ -132,7 +138,12 @@ def _dataclass_reader(cls: type[t.Any]) -> _Reader:
                     raise
             elif required:
                 raise _WrongError(f"has no {name}")
-        return cls(**found)
+        try:
+            return cls(**found)
+        except ValueError as error:
+            # The class's own word on values that each are of the right type.
+            problem = str(error)
+        raise _WrongError(problem)
 
     return read
 
@@ -145,10 +156,23 @@ def _mapping(value: t.Any) -> dict[t.Any, t.Any]:
 
 def _moment(value: t.Any) -> datetime.datetime:
     try:
-        found = value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value)
+        return in_utc(value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value))
     except (TypeError, ValueError):
         raise _WrongError(f"is {_shown(value)}, not a moment such as 2026-11-24T08:15:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
+
+
+def in_utc(time: datetime.datetime) -> datetime.datetime:
+    """Return a moment in UTC; without a zone it is UTC. Raises ValueError for one that no record of Windows can have."""
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=datetime.UTC)
+    elif time.tzinfo is not datetime.UTC:
+        try:
+            time = time.astimezone(datetime.UTC)
+        except OverflowError:
+            raise ValueError("a moment beyond the calendar") from None
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise ValueError(f"a moment of the year {time.year}")
+    return time
 
 
 _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
@@ -156,17 +180,25 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 
 def _scalar_reader(kind: type[t.Any]) -> _Reader:
     def read(value: t.Any) -> t.Any:
-        if type(value) is kind:
-            return value
         # True is a number for Python, and for nobody else; texts of Ansible are kinds of str.
-        if not isinstance(value, bool):
-            if kind is float and isinstance(value, int):
-                return float(value)
-            if isinstance(value, kind):
-                return value
+        if type(value) is kind or (isinstance(value, kind) and not isinstance(value, bool)):
+            return value
         raise _WrongError(f"is {_shown(value)}, not {_KINDS[kind]}")
 
-    return read
+    def read_whole(value: t.Any) -> t.Any:
+        if not -_LARGEST_WHOLE < read(value) < _LARGEST_WHOLE:
+            raise _WrongError("is a number beyond measure")
+        return value
+
+    def read_number(value: t.Any) -> t.Any:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            # Not finite, or larger than a float: nothing that can be reckoned with.
+            if -_LARGEST_NUMBER < value < _LARGEST_NUMBER:
+                return float(value)
+            raise _WrongError("is a number beyond measure")
+        return read(value)
+
+    return {int: read_whole, float: read_number}.get(kind, read)
 
 
 def _shown(value: t.Any) -> str:

@@ -81,3 +81,10 @@ def test_no_key_gets_through_not_even_from_our_own_records():
     with pytest.raises(AnsibleFilterError) as caught:
         parse("x", KEY)
     assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_beyond_the_calendar_is_a_problem_of_the_record(time):
+    [event] = parse({"Id": 12288, "TimeCreated": time, "Properties": [{"Value": SENT}]})
+    assert event["time"] is None
+    assert len(event["problems"]) == 1 and "can't be told" in event["problems"][0]

@@ -269,7 +269,7 @@ def test_any_strings_give_a_record_that_can_be_stored(event_id, strings):
 names = st.from_regex(r"[a-z0-9][a-z0-9-]{0,14}(\.[a-z0-9]{1,8}){0,3}", fullmatch=True)
 guids = st.uuids().map(str)
 numbers = st.integers(0, 0xFFFFFFFF)
-moments = st.datetimes(utc(1970, 1, 1).replace(tzinfo=None), utc(9999, 1, 1).replace(tzinfo=None)).map(
+moments = st.datetimes(utc(1970, 1, 1).replace(tzinfo=None), utc(9000, 1, 1).replace(tzinfo=None)).map(
     lambda time: time.replace(second=0, microsecond=0, tzinfo=datetime.UTC)
 )
 FORMS = (

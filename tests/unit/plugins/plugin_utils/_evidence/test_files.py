@@ -55,6 +55,7 @@ def test_lines_are_not_kept(tmp_path: pathlib.Path) -> None:
         ("[1, 2]", "no JSON object but '[1, 2]'"),
         ('{"machine": {}}', "it has no inventory_hostname"),
         ('{"inventory_hostname": 7}', "it has no inventory_hostname"),
+        ("[" * 100_000, "nested too deeply; it begins with '[[["),
     ],
 )
 def test_a_bad_line_is_an_error_that_names_file_and_line_and_the_next_step(tmp_path: pathlib.Path, bad: str, said: str) -> None:

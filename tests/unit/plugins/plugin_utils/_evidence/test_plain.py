@@ -34,6 +34,18 @@ WHOLE_SECONDS = st.datetimes(datetime.datetime(1971, 1, 1), datetime.datetime(22
         ({"machine": None}, "facts of pc01: machine is None, not a mapping"),
         ({"collected_at": "yesterday"}, "facts of pc01: collected_at is 'yesterday', not a moment such as 2026-11-24T08:15:00Z"),
         ([], "facts of pc01 is [], not a mapping"),
+        ({"machine": {"clock_offset_seconds": float("nan")}}, "facts of pc01: machine: clock_offset_seconds is a number beyond measure"),
+        ({"machine": {"clock_offset_seconds": 1e300}}, "facts of pc01: machine: clock_offset_seconds is a number beyond measure"),
+        ({"machine": {"clock_offset_seconds": 10**400}}, "facts of pc01: machine: clock_offset_seconds is a number beyond measure"),
+        ({"host": {"count": 2**64}}, "facts of pc01: host: count is a number beyond measure"),
+        (
+            {"collected_at": "0001-01-01T00:00:00+14:00"},
+            "facts of pc01: collected_at is '0001-01-01T00:00:00+14:00', not a moment such as 2026-11-24T08:15:00Z",
+        ),
+        (
+            {"collected_at": "9999-12-31T23:59:59Z"},
+            "facts of pc01: collected_at is '9999-12-31T23:59:59Z', not a moment such as 2026-11-24T08:15:00Z",
+        ),
         ({"schema": 2}, "facts of pc01 has schema 2, and this version of activation.kms reads schema 1"),
     ],
 )
@@ -118,3 +130,26 @@ def test_every_part_of_a_discovery_comes_back_as_it_was():
     }
     assert read_discovery(data).as_dict() == data
     assert dataclasses.is_dataclass(read_discovery(data))
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({"code": {"code": "foo"}}, "event 3: code has a code that is no number such as 0xC004F038 but 'foo'"),
+        ({"code": {"code": "-0x5"}}, "event 3: code has a code that is no number such as 0xC004F038 but '-0x5'"),
+        ({"fields": {"x": [[1]]}}, "event 3: fields: x is nested"),
+        (
+            {"fields": {"client_time": "0001-01-01T00:00:00+14:00"}},
+            "event 3: fields: client_time is '0001-01-01T00:00:00+14:00', not a moment",
+        ),
+    ],
+)
+def test_an_event_that_can_be_none_is_an_error_that_names_its_place(more, text):
+    with pytest.raises(EvidenceError) as caught:
+        read_event({"event_id": 12290, **more}, "event 3")
+    assert str(caught.value).startswith(text)
+
+
+def test_records_that_are_no_list_are_an_error():
+    with pytest.raises(EvidenceError, match="^events: records is int, not a list$"):
+        read_events({"records": 7})
