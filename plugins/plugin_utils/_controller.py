@@ -15,7 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ._action import Options, unexpected
-from ._keys import mask_keys, mask_result
+from ._keys import mask_keys, mask_result, one_line
 
 
 class ControllerAction(ActionBase, abc.ABC):
@@ -52,7 +52,7 @@ class ControllerAction(ActionBase, abc.ABC):
 
     def show(self, lines: t.Iterable[str]) -> None:
         """Print lines on the terminal, above the task's own. A text in a result would come out as one line full of backslashes."""
-        Display().display(mask_keys("\n".join(lines)))
+        Display().display("\n".join(map(one_line, mask_keys("\n".join(lines)).split("\n"))))
 
     @property
     def terminal_width(self) -> int:

@@ -30,9 +30,9 @@ MOST_LINES = 4
 
 # The banner is "Microsoft (R) Windows Script Host Version 5.812" in every language seen; German has a comma before the word Version.
 _BANNER = re.compile(r"Windows\s+Script\s+Host\W{0,3}\s*Version", re.IGNORECASE)
-_TITLE = re.compile(r"^\W*Windows\s+Script\s+Host\W*x?\W*$", re.IGNORECASE)
+_TITLE = re.compile(r"^\W*Windows\s+Script\s+Host\W*(?:x\W*)?$", re.IGNORECASE)
 _COPYRIGHT = re.compile(r"\(C\).{0,6}Microsoft", re.IGNORECASE)
-_FRAME = re.compile(r"^(?:[-=_*~#+.\u2013\u2014]{3,}\w*[-=_*~#+.\u2013\u2014]{3,}|[-=_*~#+\u2013\u2014]{4,}|```\w*)$")
+_FRAME = re.compile(r"^(?:[-=_*~#+.\u2013\u2014]{3,}[^\W_]*[-=_*~#+.\u2013\u2014]{3,}|[-=_*~#+\u2013\u2014]{4,}|```\w*)$")
 # A prompt of cmd, PowerShell or another shell, the script host and its switches, the path; then the machine, the user and the password.
 _COMMAND = re.compile(
     r"""^(?:[^\s].{0,200}[>$\#\]]\s*)?(?:&\s*)?(?:[cw]script(?:\.exe)?["']?\s+(?://\S+\s+)*)?
@@ -100,6 +100,11 @@ def parse_dlv(text: str) -> Pasted:
     return _Reader(lines_of(text)).read()
 
 
+def _is_title(text: str) -> bool:
+    """Tell whether a line is the title of the message box."""
+    return len(text) < LONGEST and _TITLE.match(text) is not None
+
+
 def recognise(text: str) -> Found | None:
     """Return what one line is by its text: a sentence, a label with its value, the line over a sentence of /xpr; None for anything else."""
     meanings = LABELS.sentences.get(sentence_key(text))
@@ -129,7 +134,7 @@ class _Reader:
         self.run: Run | None = None
         self.block: Block | None = None
         self.unknown: list[str] = []
-        self.boxed = any(_TITLE.match(line.text) for line in lines)
+        self.boxed = any(_is_title(line.text) for line in lines)
 
     def read(self) -> Pasted:
         """Return everything."""
@@ -200,7 +205,7 @@ class _Reader:
             found = self._look_over_breaks(place) or found
         if found is not None:
             return Found("error", found.meanings) if found.kind == "label" and found.meanings[0].name == "error" else found
-        if _BANNER.search(text) or _TITLE.match(text):
+        if _BANNER.search(text) or _is_title(text):
             return Found("begin")
         command = _COMMAND.match(text[:LONGEST]) if _SCRIPT.search(text) else None
         if command:

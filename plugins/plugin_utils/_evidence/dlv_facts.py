@@ -63,6 +63,8 @@ _REQUESTS = tuple(field.name for field in dataclasses.fields(RequestsFacts))
 _HOST_LABELS = ("count", "port", "priority", *(f"requests_{name}" for name in _REQUESTS))
 _HOST_SENTENCES = frozenset({"kms_enabled", "dns_publishing_on", "dns_publishing_off", "section_requests"})
 _OF_MACHINE = frozenset({"service_version", "rearms_windows", "priority", "port", "cmid", "ospp_caching"})
+_ANYBODYS = frozenset({"name", "description"})
+"""Labels that other texts have, too, the head of a pasted event for one: they tell nothing without a value."""
 _PRODUCT_EXTRA = (
     "additional_information",
     "extended_pid",
@@ -196,7 +198,10 @@ class Block:
     @property
     def is_product(self) -> bool:
         """There is a product in it, not only settings of the machine."""
-        return bool(self.xpr) or not _SECTIONS.keys().isdisjoint(self.sentences) or bool(self.values.keys() - _OF_MACHINE)
+        told = any(
+            name not in _ANYBODYS or any(value is not None for value in self.values[name]) for name in self.values.keys() - _OF_MACHINE
+        )
+        return bool(self.xpr) or not _SECTIONS.keys().isdisjoint(self.sentences) or told
 
 
 class Run:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from .._keys import DASHES, mask_keys
+from .._keys import DASHES, mask_keys, one_line
 
 SHORTEST_WRAP = 40
 """No console and no mail program breaks lines that are shorter than this; what looks like it there is no broken line."""
@@ -24,7 +24,7 @@ _INVISIBLE = re.compile("[\x00\ufeff\u200b-\u200f\u2060-\u2064\u202a-\u202e]")
 _BREAK = re.compile("\r\n|[\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029]")
 _QUOTE = re.compile(r"^[ \t]*(?:>[ \t]?)+")
 # Box drawing, and the pipes of tables; a pipe never occurs in what slmgr.vbs prints.
-_FRAME_CHARS = re.compile("^[ \t]*[\u2500-\u257f|]+[ \t]?|[ \t]*[\u2500-\u257f|]+[ \t]*$")
+_FRAME_CHARS = "|" + "".join(map(chr, range(0x2500, 0x2580)))
 _GROUP = "[0-9A-Za-z]{5}"
 _KEY = re.compile(f"(?:{_GROUP}[{re.escape(DASHES)}]){{4,}}{_GROUP}")
 _COMMAND_SECRET = re.compile(r"(slmgr(?:\.vbs)?[\"']?\s+[^\s/-]\S*\s+\S+\s+)(\S+)(?=\s+[-/])", re.IGNORECASE)
@@ -56,8 +56,8 @@ def lines_of(text: str) -> list[Line]:
     rows = []
     for row in clean.split("\n"):
         # The other white space characters (no-break, thin, ideographic) stand where a blank stood, or between the thousands of a number.
-        row = _FRAME_CHARS.sub("", _QUOTE.sub("", "".join(" " if char.isspace() and char != "\t" else char for char in row)).expandtabs(8))
-        rows.append(row.rstrip())
+        row = _QUOTE.sub("", "".join(" " if char.isspace() and char != "\t" else char for char in row)).expandtabs(8)
+        rows.append(_without_frame(row).rstrip())
     widest = max(map(len, rows))
 
     def full(row: str) -> bool:
@@ -77,9 +77,19 @@ def lines_of(text: str) -> list[Line]:
     ]
 
 
+def _without_frame(row: str) -> str:
+    """Return a line without the frame at its ends; of the blanks within, one goes with the frame. No expression: one would try every blank of a line."""
+    begin = row.lstrip(" ")
+    inner = begin.lstrip(_FRAME_CHARS)
+    if inner != begin:
+        row = inner.removeprefix(" ")
+    end = row.rstrip(" ")
+    return end if end[-1:] not in _FRAME_CHARS else end.rstrip(_FRAME_CHARS)
+
+
 def kept(text: str) -> str:
-    """Return a text as it may be kept: no product key, and no password of a command line of slmgr.vbs."""
-    return _COMMAND_SECRET.sub(r"\1(not shown)", mask_keys(text))
+    """Return a line as it may be kept: no product key, no password of a command line of slmgr.vbs, and nothing that a terminal would obey."""
+    return _COMMAND_SECRET.sub(r"\1(not shown)", one_line(mask_keys(text)))
 
 
 def may_be_wrapped(line: Line, following: str) -> bool:

@@ -19,7 +19,7 @@ from .._evidence import bundle_file as form
 from .._evidence.event import Events, KmsEvent, LogState
 from .._evidence.plain import EvidenceError
 from .._evidence.redact import Redaction
-from .._keys import mask_keys, mask_result
+from .._keys import mask_keys, mask_result, one_line
 from .dlv_text import dlv_text
 from .text import report_lines
 
@@ -103,7 +103,8 @@ def _files(
             texts[f"{folder}/dlv.txt"] = dlv_text(machine.facts, machine.name)
         for log, text in _logs(machine.events) if machine.events else ():
             texts[f"{folder}/{log.lower().replace(' ', '_')}.txt"] = text
-    files = {name: mask_keys(text).encode() for name, text in texts.items()}
+    # These are read in terminals.
+    files = {name: "\n".join(map(one_line, mask_keys(text).split("\n"))).encode() for name, text in texts.items()}
     files |= {
         form.FACTS: form.json_lines(rows),
         form.SRV: form.json_bytes(domains),

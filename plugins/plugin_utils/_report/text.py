@@ -15,6 +15,8 @@ import re
 import textwrap
 import typing as t
 
+from .._keys import one_line
+
 WIDTH = 100
 """Characters of a line where nobody says otherwise."""
 
@@ -68,7 +70,8 @@ def report_lines(diagnosis: Plain, *, width: int = WIDTH, assumptions: t.Sequenc
             page.heading(heading)
             for sentence in sentences:
                 page.item(sentence)
-    return page.lines
+    # The last thing of all: a name in the evidence may hold what a terminal obeys.
+    return [one_line(line) for line in page.lines]
 
 
 def _by_rule(findings: t.Sequence[Plain]) -> list[list[Plain]]:

@@ -26,6 +26,7 @@ from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts imp
     ServiceFacts,
     read_facts,
 )
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.pasted_lines import lines_of
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.model import explain_count
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -392,7 +393,8 @@ def test_settings_of_a_host_without_its_product_are_the_host_s():
 
 def test_a_description_cut_within_its_channel_tells_no_role():
     assert product("Name: Windows(R), Professional edition\nDescription: Windows(R) Operating System, VOLUME_KMS\n").role is None
-    assert product("Description: Windows(R) Operating System, VOLUME_KMS").role is None
+    # Cut off there, the line has no value, and a label that other texts have, too, makes no product.
+    assert one("Description: Windows(R) Operating System, VOLUME_KMS").facts.products == ()
 
 
 def test_a_label_broken_before_the_word_name_is_no_new_product():
@@ -837,3 +839,34 @@ def test_no_product_key_comes_through_wherever_it_stands(key, data):
     result = json.dumps(parse_dlv("\n".join(quoted + line for line in pasted.split("\n"))).as_dict(), ensure_ascii=False)
     assert key[:-6] not in re.sub(r"[\s\",>]", "", result)
     assert COLON.search(result)
+
+
+LONG = 200_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-" * LONG,
+        "_" * LONG + "x",
+        "Windows Script Host" + "-" * LONG + "y",
+        "a" + " " * LONG + "b",
+        "| a" + " " * LONG + "b |",
+        "Windows" + " " * LONG + "x",
+    ],
+    ids=["dashes", "underscores", "a title", "blanks", "a frame", "a name"],
+)
+def test_a_line_of_any_length_is_read_to_its_end(line):
+    """An expression that goes back over the line for each of its characters would not come to it within a day."""
+    (output,) = parse_dlv(f"{line}\nName: Windows(R), Professional edition\nLicense Status: Licensed\n").outputs
+    assert output.facts.products[0].license_status == 1
+
+
+def test_frames_are_taken_off_both_ends_and_nothing_within():
+    assert [line.text for line in lines_of("\u2502 a | b \u2502\n|  c  |\n\u250c\u2500\u2510\n d")] == ["a | b", "c", "", "d"]
+
+
+def test_what_a_terminal_would_obey_is_in_nothing_that_is_kept():
+    pasted = parse_dlv("Name: Windows(R)\x1b]0;owned\x07, Professional edition\nLicense Status: Licensed\nodd \x9b31m line\n").as_dict()
+    assert "\\u001b" not in json.dumps(pasted) and "\\u0007" not in json.dumps(pasted) and "\\u009b" not in json.dumps(pasted)
+    assert pasted["outputs"][0]["products"][0]["name"] == "Windows(R) ]0;owned , Professional edition"

@@ -162,3 +162,10 @@ def test_a_healthy_estate_is_a_short_answer() -> None:
     lines = report_lines(diagnose(lambda: machines, now=NOW).as_dict())
     assert lines[0].startswith("No fault was found; 2 machines looked at (1 KMS host)")
     assert not any(line.startswith(("FAULT", "WARNING")) for line in lines)
+
+
+def test_a_name_with_control_characters_reaches_no_terminal() -> None:
+    evil = "pc\x1b]0;owned\x07\x9b31m\u202e01"
+    lines = report_lines(diagnosis(finding(subject=evil, sentence=f"{evil} is not activated.")), assumptions=[evil], not_read=[evil])
+    assert all(line.isprintable() for line in lines)
+    assert any("pc ]0;owned 31m 01 is not activated." in line for line in lines)
