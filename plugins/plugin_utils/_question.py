@@ -33,6 +33,7 @@ from ._evidence.dlv import parse_dlv
 from ._evidence.event import REQUEST_SERVED, Events, KmsEvent
 from ._evidence.export_record import UNREADABLE, ExportError
 from ._evidence.exports import read_export
+from ._evidence.facts import Facts, HostFacts, ProductFacts, ServiceFacts
 from ._evidence.files import FactsFiles, Row, Text, read_text
 from ._evidence.plain import EvidenceError
 from ._keys import mask_keys
@@ -152,17 +153,31 @@ def pasted_pieces(text: Text) -> list[Piece]:
             facts=output.facts,
         )
         for number, output in enumerate(pasted.outputs, start=1)
+        if _tells(output.facts)
     ]
     events = _pasted_events(text)
     if events is not None:
         pieces.append(Piece(f"events in {text.origin}", "" if text.origin.startswith("pasted text") else text.stem, events=events))
     if not pieces:
+        codes = dict.fromkeys(error["code"] for output in pasted.outputs for error in output.extra.get("errors", ()) if error["code"])
+        if codes:
+            raise EvidenceError(
+                f"{text.origin} holds an error, {', '.join(codes)}, and no output of slmgr that tells of a machine. "
+                "Next: paste the output of slmgr /dlv of that machine; the filter activation.kms.explain_error says what a code means"
+            )
         begin = mask_keys(text.text.strip())[:60]
         raise EvidenceError(
             f"{text.origin} holds neither output of slmgr nor an event; it begins with {begin!r}. "
             "Next: paste the whole output of slmgr /dlv, or the text of an event with its id"
         )
     return pieces
+
+
+def _tells(facts: Facts) -> bool:
+    """Tell whether there is anything of a machine in what was read: a pasted event has labels and codes that slmgr prints, too."""
+    words = {"name": None, "description": None, "application": None, "is_addon": None}
+    products = any(dataclasses.replace(product, **words) != ProductFacts() for product in facts.products)
+    return products or facts.service != ServiceFacts() or facts.host != HostFacts()
 
 
 def _pasted_events(text: Text) -> Events | None:

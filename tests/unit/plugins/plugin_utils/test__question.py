@@ -169,3 +169,32 @@ def test_bad_input_says_what_and_where(options: Plain, said: str) -> None:
 def test_what_is_here_now_is_judged_as_of_now() -> None:
     later = NOW + datetime.timedelta(days=3)
     assert put_question({"machines": [client_row()]}, later).now == later
+
+
+EVENT_OF_A_HOST = f"""Log Name:      Key Management Service
+Source:        Microsoft-Windows-Security-SPP
+Date:          24/11/2026 08:00:00
+Event ID:      12290
+Task Category: None
+Level:         Information
+Keywords:      Classic
+User:          N/A
+Computer:      kms01.{DOMAIN}
+Description:
+An activation request has been processed.
+Info:
+0x0,25,pc01.{DOMAIN},{cmid_of("pc01")},2026/11/24 06:15,1,2,43200,73111121-5638-40f6-bc11-f1d7b0d64300
+"""
+
+
+@pytest.mark.parametrize(("text", "machines"), [(EVENT_OF_A_HOST, [f"kms01.{DOMAIN}"]), (LONE_REQUEST, ["the client"])])
+def test_a_pasted_event_is_of_one_machine_and_no_output_of_slmgr(text: str, machines: list[str]) -> None:
+    question = put_question({"pasted": [text]}, NOW)
+    assert [machine.name for machine in question.machines()] == machines
+    assert all(machine.facts.products == () for machine in question.machines())
+    assert "client_not_activated" not in roots(ask(question))
+
+
+def test_an_error_of_slmgr_alone_is_told_to_be_no_evidence_of_a_machine() -> None:
+    with pytest.raises(EvidenceError, match="holds an error, 0xC004F074, and no output of slmgr .* Next: paste the output of slmgr /dlv"):
+        put_question({"pasted": ["Activating Windows ...\nError: 0xC004F074 No Key Management Service (KMS) could be contacted.\n"]}, NOW)
