@@ -5,10 +5,10 @@
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
-What is replaced: names of machines, DNS domains, IP addresses, client machine ids (CMIDs), extended product ids of KMS hosts, and installation ids. One thing
-has one stand-in everywhere, so that a client's request and the host's record of it stay a pair. A full name keeps its two parts, machine and domain. A
-private address stays private, a public one public. What is not replaced is what nobody can be told by: editions, codes, times, counts, ports, ids of
-products, the last five characters of keys, and the names of Microsoft's own hosts.
+What is replaced: names of machines, DNS domains, IP addresses, names of objects of Active Directory, client machine ids (CMIDs), extended product
+ids of KMS hosts, and installation ids. One thing has one stand-in everywhere, so that a client's request and the host's record of it stay a pair. A full
+name keeps its two parts, machine and domain. A private address stays private, a public one public. What is not replaced is what nobody can be told by:
+editions, codes, times, counts, ports, ids of products, the last five characters of keys, and the names of Microsoft's own hosts.
 
 It is done to the plain data before anything is made of it: a report is then written of data that has no names any more. What the stand-ins stand for is
 nowhere kept.
@@ -21,40 +21,25 @@ import ipaddress
 import re
 import typing as t
 
-_VOCABULARY = frozenset(
-    {
-        *(
-            "action",
-            "activation_type",
-            "activation_type_enabled",
-            "application",
-            "caption",
-            "description",
-            "display_name",
-            "edition_id",
-            "kind",
-        ),
-        *(
-            "level",
-            "license_status_word",
-            "mode",
-            "outcome",
-            "partial_key",
-            "product_key_channel",
-            "product_type",
-            "profiles",
-            "role",
-            "side",
-        ),
-        *("source", "start_mode", "state", "status", "flags", "log", "symbol", "meaning", "code", "version"),
-        *("activation_id", "application_id", "primary", "primary_candidates"),
-        *("collected_at", "since", "oldest_record_at", "time", "client_time", "expires_at", "evaluation_ends_at"),
-    }
-)
-"""Keys whose texts are words of Windows or ours, moments, or ids that are the same everywhere."""
+# fmt: off
+_VOCABULARY = frozenset({
+    "action", "activation_id", "activation_type", "activation_type_enabled", "application", "application_id", "caption", "client_time",
+    "code", "collected_at", "description", "display_name", "edition_id", "evaluation_ends_at", "expires_at", "flags", "kind", "level",
+    "license_status_word", "log", "meaning", "mode", "oldest_record_at", "outcome", "partial_key", "primary", "primary_candidates",
+    "product_key_channel", "product_type", "profiles", "role", "side", "since", "source", "start_mode", "state", "status", "symbol",
+    "time", "version",
+})
+# fmt: on
+"""Keys whose texts are words of Windows or ours, moments, or ids that are the same everywhere: left alone. Every other text has its names replaced."""
 
 _MACHINE_KEYS = frozenset({"inventory_hostname", "fqdn", "computer", "host", "client", "target", "server", "seen_from"})
 _DOMAIN_KEYS = frozenset({"domain", "zone", "publish_domains"})
+_OBJECT_KEYS = frozenset({"ad_object", "object_name"})
+"""Keys of names that administrators gave to objects of Active Directory."""
+
+_WELL_KNOWN_OBJECTS = frozenset({"activation objects", "configuration", "microsoft spp", "services"})
+"""Where activation objects are, the same in every forest (Microsoft: MS-ADTS; event 12308)."""
+
 _NAMED = frozenset({"machine", "kms_machine_configured", "kms_machine_discovered", "kms_machines_set"})
 """Keys of mappings whose C(name) is a machine's; a product, a rule, an event have a C(name) of another kind."""
 
@@ -80,7 +65,11 @@ _GUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _IPV4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.[0-9])"
 _IPV6 = r"(?=[0-9A-Fa-f]*:[0-9A-Fa-f:]*:)[0-9A-Fa-f:]+(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?:%[0-9A-Za-z]+)?(?!:)"
 _LABEL = "[0-9A-Za-z_](?:[0-9A-Za-z_-]*[0-9A-Za-z])?"
+_RDN = r"(?:CN|OU)\s*=\s*(?:\\[^\r\n]|[^\\,=\r\n\"']){1,255}"
+_DN_DOMAIN = rf"DC\s*=\s*{_LABEL}(?:\s*,\s*DC\s*=\s*{_LABEL})*"
+_DN_PARTS = re.compile(r"(CN|OU|DC)\s*=\s*((?:\\[^\r\n]|[^\\,=\r\n])*)", re.IGNORECASE)
 _SHAPES = (
+    rf"(?<![0-9A-Za-z])(?P<dn>(?:{_RDN}\s*,\s*){{0,30}}{_DN_DOMAIN})|"
     rf"(?<![0-9A-Za-z_.-])(?:(?P<id>{_PRODUCT_ID}|{_INSTALLATION_ID})|(?P<guid>{_GUID})|(?P<address>{_IPV4}|{_IPV6}))(?![0-9A-Za-z])"
     rf"|(?<![0-9A-Za-z_-])(?P<dotted>{_LABEL}(?:\.{_LABEL})+)(?![0-9A-Za-z_-])"
 )
@@ -96,6 +85,7 @@ class Redaction:
         self._addresses: dict[str, str] = {}
         self._cmids: dict[str, str] = {}
         self._ids: dict[str, str] = {}
+        self._objects: dict[str, str] = {}
         self._counts: dict[str, int] = {}
         self._known: re.Pattern[str] | None = None
         self._words: re.Pattern[str] = re.compile("(?!)")
@@ -127,6 +117,8 @@ class Redaction:
             elif key in _MACHINE_KEYS or (key == "name" and parent in _NAMED):
                 # Only the record's own name says what it is; others are told by those that ask them.
                 self._machine(value, word if key in ("inventory_hostname", "fqdn") or parent == "machine" else _word_of(key, parent))
+            elif key in _OBJECT_KEYS and value.strip():
+                self._stand_in(self._objects, value.strip().casefold(), "ad-object-", "")
             elif key in _DOMAIN_KEYS:
                 self._domain(value.split(",", 1)[0])
 
@@ -178,13 +170,26 @@ class Redaction:
         return self._pattern().sub(self._replaced, text)
 
     def leaks(self, text: str) -> list[str]:
-        """Return what of the originals a text still has: full names, domains, addresses and CMIDs. First labels may be ordinary words."""
+        """Return what of the originals a text still has: full names, domains in either spelling, addresses, CMIDs and ids.
+
+        First labels may be ordinary words, and an original that is a stand-in of something else is no leak where it stands.
+        """
         folded = text.casefold()
-        return [word for word in (*(d for d in self._domains if "." in d), *self._addresses, *self._cmids, *self._ids) if word in folded]
+        kinds = (self._domains, self._addresses, self._cmids, self._ids)
+        stand_ins = {stand_in for kind in kinds for stand_in in kind.values()}
+        words = [word for kind in kinds for word in kind if word not in stand_ins and (kind is not self._domains or "." in word)]
+        # Within a longer word or number it is another one.
+        found = [word for word in words if word in folded and re.search(rf"(?<![0-9a-z]){re.escape(word)}(?![0-9a-z])", folded)]
+        if "dc=" in folded:
+            parts = {
+                word: r"\s*,\s*".join(f"dc={re.escape(label)}" for label in word.split(".")) for word in words if word in self._domains
+            }
+            found += [word for word, pattern in parts.items() if re.search(rf"{pattern}(?![0-9a-z_-])", folded)]
+        return found
 
     def _pattern(self) -> re.Pattern[str]:
         if self._known is None:
-            words = sorted((*self._labels, *self._domains), key=len, reverse=True)
+            words = sorted((*self._labels, *self._domains, *self._objects), key=len, reverse=True)
             word = "|".join(map(re.escape, words)) or "(?!)"
             self._words = re.compile(rf"(?<![0-9A-Za-z_-])(?:{word})(?![0-9A-Za-z_]|-[0-9A-Za-z])", re.IGNORECASE)
             self._known = re.compile(rf"{_SHAPES}|(?P<word>{self._words.pattern})", re.IGNORECASE)
@@ -194,6 +199,8 @@ class Redaction:
         text = found[0]
         if found["id"] is not None:
             return self._stand_in(self._ids, text, "product-id-", "")
+        if found["dn"] is not None:
+            return self._dn(text)
         if found["guid"] is not None:
             return self._guid(text)
         if found["address"] is not None:
@@ -201,8 +208,22 @@ class Redaction:
         return self._dotted(text) if found["dotted"] is not None else self._word(text)
 
     def _word(self, word: str) -> str:
-        known = self._labels.get(word.casefold())
-        return self._domains[word.casefold()] if known is None else known
+        return next(kind[word.casefold()] for kind in (self._labels, self._domains, self._objects) if word.casefold() in kind)
+
+    def _dn(self, text: str) -> str:
+        """Return the distinguished name of an object of Active Directory with stand-ins; its domain has the one of the same DNS domain."""
+        parts = [(found[1], found[2].strip()) for found in _DN_PARTS.finditer(text)]
+        names = [f"{kind}={self._object(value)}" for kind, value in parts if kind.upper() != "DC"]
+        domain = ".".join(value for kind, value in parts if kind.upper() == "DC").casefold()
+        if not _is_kept(domain):
+            domain = self._stand_in(self._domains, domain, "domain-", ".example")
+        return ",".join([*names, *(f"DC={label}" for label in domain.split("."))])
+
+    def _object(self, name: str) -> str:
+        if name.casefold() in _WELL_KNOWN_OBJECTS:
+            return name
+        known = self._labels.get(name.casefold())
+        return known or self._stand_in(self._objects, name.casefold(), "ad-object-", "")
 
     def _guid(self, text: str) -> str:
         guid = text.casefold()
@@ -216,10 +237,10 @@ class Redaction:
             return text
         number = len(self._addresses) + 1
         if address.version == 4:
-            # 100.128.0.0/9 is public and belongs to a carrier: no estate is told by it.
-            stand_in = str(ipaddress.IPv4Address("10.0.0.0" if address.is_private else "100.200.0.0") + number)
+            # 198.18.0.0/15 is private and for measurements (RFC 2544), 100.128.0.0/9 is public and a carrier's: hardly an estate has either.
+            stand_in = str(ipaddress.IPv4Address("198.18.0.0" if address.is_private else "100.200.0.0") + number)
         else:
-            stand_in = str(ipaddress.IPv6Address("fd00::" if address.is_private else "2600::") + number)
+            stand_in = str(ipaddress.IPv6Address("fd6b:6d73::" if address.is_private else "2600::") + number)
         return self._addresses.setdefault(str(address), stand_in)
 
     def _dotted(self, text: str) -> str:

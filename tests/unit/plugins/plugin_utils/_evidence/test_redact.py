@@ -5,14 +5,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import typing as t
 
 import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.event_types import all_events
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence import redact
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import Events
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import Facts
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.redact import Redaction
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.view import Discovery
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import cmid_of
 from tests.unit.plugins.plugin_utils._report.story import DOMAIN, client_row, host_row, probe_row, srv_row
+
+DN = ",".join(f"DC={label}" for label in DOMAIN.split("."))
 
 
 @pytest.fixture
@@ -97,10 +105,10 @@ def test_a_stand_in_is_not_looked_at_again() -> None:
 @pytest.mark.parametrize(
     ("address", "stand_in"),
     [
-        ("10.1.2.3", "10.0.0.1"),
-        ("192.168.1.9", "10.0.0.1"),
+        ("10.1.2.3", "198.18.0.1"),
+        ("192.168.1.9", "198.18.0.1"),
         ("8.8.8.8", "100.200.0.1"),
-        ("fe80::1", "fd00::1"),
+        ("fe80::1", "fd6b:6d73::1"),
         ("2a00:1450:4001::200e", "2600::1"),
         ("0.0.0.0", "0.0.0.0"),
     ],
@@ -125,3 +133,60 @@ def test_ids_of_hosts_and_installations_are_replaced() -> None:
     made = Redaction()
     text = made.text("03612-00206-471-452343-03-1033-20348.0000-0012024 and 020650770493837252929082195773527024195725809211989214")
     assert text == "product-id-1 and product-id-2"
+
+
+def test_an_address_that_is_a_stand_in_of_another_is_no_leak() -> None:
+    made = Redaction()
+    text = made.text("198.18.0.9 10.0.0.9 198.18.0.1 10.0.0.1 10.0.0.10")
+    assert text == "198.18.0.1 198.18.0.2 198.18.0.3 198.18.0.4 198.18.0.5"
+    assert made.leaks(text) == []
+    assert made.leaks("still 10.0.0.1:1688") == ["10.0.0.1"]
+    assert made.leaks("version 110.0.0.11") == []
+
+
+def test_a_domain_is_replaced_in_the_spelling_of_active_directory_too() -> None:
+    made = Redaction()
+    object_dn = f"CN=Windows Keys,CN=Activation Objects,CN=Microsoft SPP,CN=Services,CN=Configuration,{DN}"
+    strings = ["73111121-5638-40f6-bc11-f1d7b0d64300", "Keys of Contoso", object_dn]
+    row = {
+        "inventory_hostname": f"pc01.{DOMAIN}",
+        "events": {"records": [{"fields": {"object_name": strings[1], "object_dn": object_dn}, "strings": strings}]},
+    }
+    made.add(row)
+    found = made.redacted(row)["events"]["records"][0]
+    dn = "CN=ad-object-2,CN=Activation Objects,CN=Microsoft SPP,CN=Services,CN=Configuration,DC=domain-1,DC=example"
+    assert found["fields"] == {"object_name": "ad-object-1", "object_dn": dn}
+    assert found["strings"][1:] == ["ad-object-1", dn]
+    assert made.text(f"ad_object_dn: {DN.upper()}") == "ad_object_dn: DC=domain-1,DC=example"
+    assert made.leaks(json.dumps(found)) == []
+    assert made.leaks(f"CN=x, {DN.replace(',', ' , ')}") == [DOMAIN]
+
+
+# fmt: off
+REPLACED = {
+    "address", "client", "cmid", "computer", "count_explained", "detail", "doing", "domain", "fqdn", "grace_end", "host", "key_type",
+    "kms_host_product_id", "last_reason", "license_id", "license_name", "license_state", "name", "object_dn", "object_name", "parameters", "path",
+    "primary_reason", "problem", "problems", "publish_domains", "reason", "restart_at", "rule_id", "seen_from", "strings", "target", "template_id",
+    "trigger",
+}
+# fmt: on
+
+
+def text_fields(cls: t.Any) -> t.Iterator[str]:
+    """Yield the names of fields that hold texts, those of the parts among them."""
+    for field in dataclasses.fields(cls):
+        kinds = {t.get_type_hints(cls)[field.name]}
+        while any(t.get_args(kind) for kind in kinds):
+            kinds = {inner for kind in kinds for inner in (t.get_args(kind) or (kind,))}
+        if str in kinds and field.name != "fields":
+            yield field.name
+        for kind in kinds:
+            if dataclasses.is_dataclass(kind):
+                yield from text_fields(kind)
+
+
+def test_every_text_of_the_evidence_is_known_to_be_a_word_or_to_have_its_names_replaced() -> None:
+    """A field that is new must be put where it belongs: one that is a word keeps what it says."""
+    fields = {name for cls in (Facts, Events, Discovery) for name in text_fields(cls)}
+    fields |= {field.name for kind in all_events() for field in kind.fields if field.kind in ("text", "path", "domain", "endpoint", "guid")}
+    assert fields - redact._VOCABULARY == REPLACED

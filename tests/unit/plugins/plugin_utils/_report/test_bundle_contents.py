@@ -122,3 +122,11 @@ def test_a_bundle_that_would_still_tell_a_name_is_not_made(monkeypatch: pytest.M
 def test_nothing_to_bundle_is_an_error() -> None:
     with pytest.raises(EvidenceError, match="there is no machine to put into a bundle"):
         made(machines=[])
+
+
+def test_an_estate_with_the_first_addresses_of_a_network_is_redacted() -> None:
+    probes = [probe_row() | {"host": address, "address": address} for address in ("10.0.0.9", "10.0.0.1", "198.18.0.1")]
+    bundled = made(probes=probes, redact=True)
+    found = [row["address"] for row in json.loads(bundled.files["probes.json"])]
+    assert len(set(found)) == 3
+    assert all(address.startswith("198.18.0.") for address in found)
