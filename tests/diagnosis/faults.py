@@ -107,6 +107,15 @@ def _append(record: tuple[int, int, int, str]) -> Step:
     return append
 
 
+def _named(host: str, address: str) -> Step:
+    """Have DNS know a host that is no machine of the estate. Nothing is sent to its address: the network is the model's."""
+
+    def named(world: World) -> None:
+        world.dns.addresses[host] = address
+
+    return named
+
+
 def _stop_sppsvc(world: World) -> None:
     world.estate.machines["kms01"].change(sppsvc="stopped")
 
@@ -206,13 +215,13 @@ HIDES: t.Mapping[str, t.Mapping[str, str]] = {
     },
     "client_has_a_mak": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
     "client_mak_not_activated": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
-    "client_has_a_retail_key": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
+    "client_retail_not_activated": dict.fromkeys(_OF_A_CLIENT, _NO_CLIENT),
     "client_service_disabled": dict.fromkeys(
         (
             *_OF_A_CLIENT,
             "override_to_a_client",
             "client_has_a_mak",
-            "client_has_a_retail_key",
+            "client_retail_not_activated",
             "client_mak_not_activated",
             "client_has_two_keys",
         ),
@@ -441,10 +450,10 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "override_public",
-        "the desktop is set to a KMS host on the public internet",
+        "the desktop is set to a KMS host on the public internet, which does not answer",
         _slots("pc01_host"),
-        _expect("client_override_public pc01"),
-        later=_change("pc01", kms_machine={"name": "kms.example.net"}),
+        _expect("client_override_public pc01", "client_override_dead pc01"),
+        later=_both(_named("kms.example.net", "8.8.8.8"), _change("pc01", kms_machine={"name": "kms.example.net"})),
     ),
     Fault(
         "override_unapproved",
@@ -493,11 +502,11 @@ FAULTS: tuple[Fault, ...] = (
         at_start=_plan("pc01", domain=None),
     ),
     Fault(
-        "client_has_a_retail_key",
-        "the desktop is activated with a retail key",
+        "client_retail_not_activated",
+        "the desktop has a retail key that was never activated",
         _slots("pc01_key"),
         _expect("client_wrong_channel pc01"),
-        at_start=_plan("pc01", key=RETAIL, licensed=True),
+        at_start=_plan("pc01", key=RETAIL, licensed=False),
     ),
     # The fleet
     Fault(

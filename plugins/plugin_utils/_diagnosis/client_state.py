@@ -15,13 +15,13 @@ import dataclasses
 import datetime
 import typing as t
 
-from .._catalogue.loader import Explanation, code_text, explain_code
 from .._evidence.event import KmsEvent
 from .._evidence.facts import ProductFacts
 from .._evidence.pairing import ACTIVATED, COUNT_TOO_LOW, HOST_NOT_REACHED, REFUSED, UNKNOWN, Attempt
 from .._licensing.model import LICENSED
 from .case import Case, MachineEvidence, event_source, same_name
 from .finding import Proof, Severity
+from .wording import explained
 
 VALIDITY_MINUTES = 259200
 """How long an activation by KMS or Active Directory lasts: 180 days (Microsoft: Learn, kms-activation-planning)."""
@@ -200,23 +200,10 @@ def not_renewed_lately(product: ProductFacts) -> bool:
     return product.grace_minutes < VALIDITY_MINUTES - interval - SLACK_MINUTES
 
 
-def label_of(product: ProductFacts) -> str:
-    """Return a product in a few words, for a sentence."""
-    name = product.name or product.description or product.activation_id or "a product without a name"
-    return f"{name} (key ...{product.partial_key})" if product.partial_key else name
-
-
-def explained(code: int) -> str:
-    """Return a code with what is known of it, for a sentence: C(0x800706BA RPC_S_SERVER_UNAVAILABLE, RPC server unavailable)."""
-    found: Explanation | None = explain_code(code)
-    symbol = f" {found.symbol}" if found is not None and found.symbol else ""
-    meaning = f", {found.meaning.rstrip('.')}" if found is not None and found.meaning else ""
-    return f"{code_text(code)}{symbol}{meaning}"
-
-
-def when(moment: datetime.datetime | None) -> str:
-    """Return a moment for a sentence, with a leading blank; nothing without one."""
-    return "" if moment is None else f" at {moment.astimezone(datetime.UTC):%Y-%m-%d %H:%M} UTC"
+def application_of(product: ProductFacts | None) -> str | None:
+    """Return whose product it is, C(windows) or C(office), for L(Finding.application); None where that is not known."""
+    application = None if product is None else product.application
+    return "office" if application is not None and application.startswith("office") else application
 
 
 def days(minutes: int) -> str:

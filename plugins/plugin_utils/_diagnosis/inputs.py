@@ -412,11 +412,7 @@ def _cmids(facts: Facts, records: t.Iterable[KmsEvent]) -> frozenset[str]:
 
 
 def _asked(machine: MachineEvidence) -> t.Iterator[str]:
-    service = machine.facts.service
-    hosts = [service.kms_machine_configured, service.kms_machine_discovered]
-    for product in machine.facts.products:
-        hosts += [product.kms_machine_configured, product.kms_machine_discovered]
-    yield from (host.name for host in hosts if host is not None and host.name)
+    yield from (host.name for _, host in machine.kms_hosts() if host.name)
     for event in machine.events.records if machine.events else ():
         if event.event_id == REQUEST_SENT and isinstance(event.fields.get("host"), str):
             yield event.fields["host"]

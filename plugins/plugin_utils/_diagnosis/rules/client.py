@@ -8,28 +8,29 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
 from __future__ import annotations
 
-import ipaddress
+import dataclasses
 import typing as t
 
 from ..._catalogue.loader import all_gvlks, gvlk_for, is_evaluation, license_status_phrase
 from ..._catalogue.platforms import platform_of
-from ..._evidence.event import APPLICATION_LOG
+from ..._evidence.event import APPLICATION_LOG, REQUEST_SENT, RESPONSE_PROCESSED, Events
 from ..._evidence.facts import ProductFacts
 from ..._evidence.pairing import never_asked
 from ..._licensing.model import LICENSED
-from ..case import Case, MachineEvidence, Target, same_name
+from ..case import Case, MachineEvidence, Target, address_of, same_name
 from ..client_state import (
     ACTIVATION_MINUTES,
     RENEWAL_DUE_MINUTES,
+    Situation,
+    application_of,
+    by_directory,
     days,
-    explained,
-    label_of,
     last_renewal,
     not_renewed_lately,
     situation_of,
-    when,
 )
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
+from ..wording import day_and_time, explained, label_of, when
 from .registry import MachineRule
 
 SERVICE_DISABLED = 0x80070422
@@ -64,6 +65,7 @@ def machine_ambiguous(machine: MachineEvidence, _case: Case) -> t.Iterator[Judge
         (Proof(f"keyed Windows products: {names}", machine.source("products")),),
         {"client": machine.name},
         severity=Severity.WARNING if any(p.license_status == LICENSED for p in keyed) else None,
+        application="windows",
     )
 
 
@@ -85,6 +87,9 @@ def client_evaluation(machine: MachineEvidence, _case: Case) -> t.Iterator[Judge
         ),
         {"client": machine.name, "edition": _without_evaluation(edition)},
         severity=Severity.WARNING if product is not None and product.license_status == LICENSED else None,
+        application="windows",
+        # DISM converts the evaluation of a Server only (Microsoft: Learn, upgrade-conversion-options).
+        variant=None if edition is None or edition.casefold().startswith("server") else "desktop",
     )
 
 
@@ -114,6 +119,7 @@ def client_key_for_other_edition(machine: MachineEvidence, _case: Case) -> t.Ite
         ),
         # Public as it is, a whole key is in no output.
         {"client": machine.name, "product": right.name, "partial_key": right.partial},
+        application="windows",
     )
 
 
@@ -127,18 +133,17 @@ def client_wrong_channel(machine: MachineEvidence, _case: Case) -> t.Iterator[Ju
             continue
         licensed = product.license_status == LICENSED
         state = "activated, and never asks a KMS host" if licensed else "not activated"
-        subscription = (
-            " An Enterprise that a user's subscription made of Pro looks like this, and is to be left alone."
-            if licensed and product.role in ("retail", "oem") and (machine.facts.machine.edition_id or "").casefold() == "enterprise"
-            else ""
-        )
+        # A device's own licence, and an Enterprise that a user's subscription made of Pro, are to be left alone.
+        own = licensed and product.role in ("retail", "oem")
         yield Finding(
             "client_wrong_channel",
             machine.name,
-            f"{label_of(product)} of {machine.name} has {_WRONG_CHANNELS[product.role]}, no KMS client key: it is {state}.{subscription}",
+            f"{label_of(product)} of {machine.name} has {_WRONG_CHANNELS[product.role]}, no KMS client key: it is {state}.",
             (Proof(f"channel {product.product_key_channel or product.description or product.role}", machine.source("products[].role")),),
             {"client": machine.name, "channel": product.role},
-            severity=None if licensed else Severity.ERROR,
+            severity=Severity.INFO if own else None if licensed else Severity.ERROR,
+            application=application_of(product),
+            variant="own_licence" if own else _variant(product),
         )
 
 
@@ -187,74 +192,100 @@ def client_activation_type_restricted(machine: MachineEvidence, _case: Case) -> 
             (Proof(f"activation type {enabled} only", machine.source("products[].activation_type_enabled")),),
             {"client": machine.name, "activation_id": product.activation_id or "<activation_id>"},
             severity=None if licensed or product.license_status is None else Severity.ERROR,
+            application=application_of(product),
         )
 
 
 def client_host_choice(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
-    """Judge which KMS host the client is set to, or uses: a public one, that of its platform, one that nobody approved."""
+    """Judge which KMS host the client is set to, or uses: one from outside, that of its platform, one that nobody approved."""
     if not situation_of(machine, case).judged:
         return
     for target in case.targets(machine):
         if target.source not in ("configured", "cached"):
             continue
-        platform = platform_of(target.name) or next(filter(None, map(platform_of, _addresses(machine, target))), None)
+        platform = platform_of(target.name) or next(filter(None, map(platform_of, _addresses(machine, target, case))), None)
         if platform is not None:
             yield _platform(machine, target, platform)
             continue
-        public = _public(machine, target, case) if target.source == "configured" else False
-        if public is None:
+        outside = _outside(machine, target, case) if target.source == "configured" else False
+        if outside is None:
             yield Unjudged(
                 "client_override_public", machine.name, "the client's DNS domain, or the address of the KMS host that is set on it"
             )
-        elif public:
-            yield _override_public(machine, target, public)
+        elif outside:
+            yield _override_public(machine, target, outside)
         if not _approved(target, case):
             yield _unapproved(machine, target, case)
 
 
 def client_never_asked(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
-    """Judge whether a client that is not activated has asked at all, where its log would tell."""
+    """Judge of each product that is not activated whether the client has asked for it at all, where its log would tell."""
     situation = situation_of(machine, case)
     if not situation.needy:
         return
     if machine.events is None:
         yield Unjudged("client_never_asked", machine.name, _EVENTS)
         return
-    if case.attempts(machine):
-        return
-    silence = never_asked(machine.events)
+    attempts = case.attempts(machine)
+    needs: dict[str, None] = {}
+    for product in situation.needy:
+        if any(_is_for(attempt.activation_id, product) for attempt in attempts):
+            continue
+        judged = _never_asked(machine, machine.events, product, situation, case, alone=not attempts)
+        if isinstance(judged, str):
+            needs[judged] = None
+        else:
+            yield judged
+    for text in needs:
+        yield Unjudged("client_never_asked", machine.name, text)
+
+
+def _never_asked(
+    machine: MachineEvidence, events: Events, product: ProductFacts, situation: Situation, case: Case, *, alone: bool
+) -> Finding | str:
+    """Return the finding about a product for which no request is known, or what is needed to tell. C(alone): none is known for any."""
+    # Those for other products are no requests for this one.
+    own = dataclasses.replace(
+        events, records=tuple(e for e in events.records if alone or e.event_id not in (REQUEST_SENT, RESPONSE_PROCESSED))
+    )
+    silence = never_asked(own)
     if silence.never_asked is None:
-        yield Unjudged(
-            "client_never_asked",
-            machine.name,
-            f"the client's {APPLICATION_LOG} log, read completely and reaching back to the time asked for",
-        )
-        return
-    wait = situation.needy[0].activation_interval_minutes or machine.facts.service.activation_interval_minutes or ACTIVATION_MINUTES
-    until = machine.events.collected_at or machine.facts.collected_at or case.now
+        return f"the client's {APPLICATION_LOG} log, read completely and reaching back to the time asked for"
+    wait = product.activation_interval_minutes or machine.facts.service.activation_interval_minutes or ACTIVATION_MINUTES
+    until = events.collected_at or machine.facts.collected_at or case.now
     if silence.since is not None and (until - silence.since).total_seconds() < wait * 60:
-        yield Unjudged(
-            "client_never_asked", machine.name, "a longer look into the client's log: a client asks once in its activation interval"
-        )
-        return
-    traces = [failure for failure in situation.failures if failure.attempt is None]
+        return "a longer look into the client's log: a client asks once in its activation interval"
+    traces = [failure for failure in situation.failures if failure.attempt is None and failure.product is product]
     why = f" Windows itself says why: {traces[0].what}." if traces else ""
-    yield Finding(
+    # The words of never_asked are about a whole log.
+    seen = silence.reason if alone else f"the log {APPLICATION_LOG} has requests for other products only"
+    whom = machine.name if alone and len(situation.needy) == 1 else f"{label_of(product)} of {machine.name}"
+    return Finding(
         "client_never_asked",
         machine.name,
-        f"{machine.name} has sent no request to a KMS host: {silence.reason}.{why}",
+        f"{whom} has sent no request to a KMS host: {seen}.{why}",
         (
-            Proof("no event 12288 and none 12289", f"log {APPLICATION_LOG} of {machine.name}, {silence.reason}"),
+            Proof(
+                "no event 12288 and none 12289" if alone else "no event 12288 for it", f"log {APPLICATION_LOG} of {machine.name}, {seen}"
+            ),
             *(failure.proof for failure in traces[:1]),
         ),
-        {"client": machine.name},
+        _values(machine, product),
+        application=application_of(product),
+        variant=_variant(product),
+    )
+
+
+def _is_for(activation_id: str | None, product: ProductFacts) -> bool:
+    return (
+        activation_id is None or product.activation_id is None or activation_id.casefold() == product.activation_id.casefold().strip("{}")
     )
 
 
 def client_renewals(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     """Judge the renewals of a product that is activated: failing (only where a request failed since the last one), overdue, running out."""
     situation = situation_of(machine, case)
-    for product in situation.products:
+    for product in machine.kms_clients:
         if product.license_status != LICENSED:
             continue
         grace = product.grace_minutes
@@ -263,34 +294,49 @@ def client_renewals(machine: MachineEvidence, case: Case) -> t.Iterator[Judgemen
         renewed = last_renewal(machine, product)
         since = f" Its last renewal was{when(renewed)}." if renewed is not None else ""
         times = (Proof(f"{days(grace)} left", machine.source("products[].grace_minutes")),) if grace else ()
-        depends = tuple({name: None for f in failed for name in [_inventory(f.host, case)] if name})
+        depends = tuple(dict.fromkeys(case.inventory_name(f.host) for f in failed if f.host))
+        name = f"{label_of(product)} of {machine.name}"
+        directory = by_directory(product)
+        variant = "directory" if directory else _variant(product)
+        application = application_of(product)
         if failed:
             yield Finding(
                 "client_renewals_failing",
                 machine.name,
-                f"{label_of(product)} of {machine.name} is activated{left}, and its renewal failed{when(failed[0].moment)}: {failed[0].what}.{since}",
+                f"{name} is activated{left}, and its renewal failed{when(failed[0].moment)}: {failed[0].what}.{since}",
                 (*(failure.proof for failure in failed), *times),
-                {"client": machine.name},
+                _values(machine, product),
                 depends_on=depends,
+                application=application,
+                variant=variant,
             )
         elif grace and grace >= RENEWAL_DUE_MINUTES and not_renewed_lately(product):
+            by = " by Active Directory" if directory else ""
             yield Finding(
                 "client_not_renewed_lately",
                 machine.name,
-                f"{label_of(product)} of {machine.name} has not been renewed lately: it is activated{left}.{since} No request is known to have failed since.",
+                f"{name} has not been renewed lately: it is activated{by}{left}.{since}"
+                + ("" if directory else " No request is known to have failed since."),
                 times,
-                {"client": machine.name},
+                _values(machine, product),
+                application=application,
+                variant=variant,
             )
         if grace and grace < RENEWAL_DUE_MINUTES:
+            last = f" since {day_and_time(renewed)}" if renewed is not None else " lately"
+            what = "its renewals fail" if failed else f"it has not been renewed{last}"
+            whose = ", by Active Directory" if directory else ""
             yield Finding(
                 "client_grace_running_out",
                 machine.name,
-                f"{label_of(product)} of {machine.name} is licensed for {days(grace)} more only: its renewals do not reach a KMS host.{since}",
+                f"{name} is licensed for {days(grace)} more only{whose}: {what}.",
                 times,
-                {"client": machine.name, "days": str(grace // 1440)},
+                {**_values(machine, product), "days": str(grace // 1440)},
                 depends_on=depends,
+                application=application,
+                variant=variant,
             )
-            if not failed and machine.events is None:
+            if not failed and not directory and machine.events is None:
                 yield Unjudged("client_renewals_failing", machine.name, _EVENTS)
 
 
@@ -304,6 +350,7 @@ def client_not_activated(machine: MachineEvidence, case: Case) -> t.Iterator[Jud
             f"No product can be named as the Windows of {machine.name}: {facts.primary_reason}.",
             (Proof(facts.primary_reason, machine.source("primary_reason")),),
             {"client": machine.name},
+            application="windows",
         )
     failures = situation_of(machine, case).failures
     for product in facts.products:
@@ -330,10 +377,18 @@ def client_not_activated(machine: MachineEvidence, case: Case) -> t.Iterator[Jud
                 *((Proof(explained(code), machine.source("products[].reason")),) if code else ()),
                 *(failure.proof for failure in failed),
             ),
-            {"client": machine.name, "code": reason.code or "" if reason else ""},
-            # An Office of another channel, or of a trial, that nobody activates is seldom a fault.
-            severity=Severity.WARNING if product.application not in ("windows", None) and product.role != "kms_client" else None,
+            {**_values(machine, product), "code": reason.code or "" if reason else ""},
+            severity=_of_not_activated(product),
+            application=application_of(product),
+            variant=_variant(product),
         )
+
+
+def _of_not_activated(product: ProductFacts) -> Severity | None:
+    if product.application in ("windows", None) or product.role == "kms_client":
+        return None
+    # Leftovers of trials and of other channels, which no volume licence is meant for, are no fault.
+    return Severity.WARNING if product.role == "mak" else Severity.INFO
 
 
 def log_lost_events(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
@@ -399,46 +454,47 @@ def _without_evaluation(edition: str | None) -> str:
     return edition[: -len("Eval")] if edition and is_evaluation(edition) else "<edition>"
 
 
-def _inventory(host: str | None, case: Case) -> str | None:
-    known = case.host_named(host)
-    return known.name if known is not None else host
+def _values(machine: MachineEvidence, product: ProductFacts) -> dict[str, str]:
+    return {"client": machine.name, "activation_id": product.activation_id or "<activation_id>"}
 
 
-def _addresses(machine: MachineEvidence, target: Target) -> list[str]:
-    """Return the addresses that the client itself saw behind a host's name."""
-    found = [target.name]
-    if machine.discovery is not None:
-        found += [e.address for e in machine.discovery.endpoints if e.address and same_name(e.host) == same_name(target.name)]
-    service = machine.facts.service
-    for seen in (service.kms_machine_configured, service.kms_machine_discovered, *(p.kms_machine_discovered for p in machine.kms_clients)):
-        if seen is not None and seen.address and same_name(seen.name) == same_name(target.name):
-            found.append(seen.address)
+def _variant(product: ProductFacts) -> str | None:
+    """The modules change and activate Windows; for Office there is the command."""
+    return "office" if application_of(product) == "office" else None
+
+
+def _addresses(machine: MachineEvidence, target: Target, case: Case) -> list[str]:
+    """Return the host's name and the addresses that were seen behind it, by the client or by who tried a connection."""
+    views = [*(machine.discovery.endpoints if machine.discovery is not None else ()), *case.probes]
+    found = [target.name, *(e.address for e in views if e.address and same_name(e.host) == same_name(target.name))]
+    known = (*(host for _, host in machine.kms_hosts()), *machine.kept_hosts)
+    found += [host.address for host in known if host.address and same_name(host.name) == same_name(target.name)]
     return found
 
 
-def _public(machine: MachineEvidence, target: Target, case: Case) -> str | bool | None:
-    """Return why a host is on the public internet, False when it is not, None when that can't be told."""
+def _outside(machine: MachineEvidence, target: Target, case: Case) -> tuple[str, bool] | t.Literal[False] | None:
+    """Return why a host is not one of the estate's, and whether it is on the public internet; False when it may be one, None when that can't be told.
+
+    An estate may have domains that are not known here: other trees of the forest, those of a parent company. Only an address tells what is public.
+    """
     if target.machine is not None or (case.policy.approved_hosts and case.policy.approves(target.name)):
         return False
-    name, literal = same_name(target.name), _address(target.name)
+    name, literal = same_name(target.name), address_of(target.name)
     if literal is not None:
         # Private, link-local, loopback and documentation's ranges are not global.
-        return f"{literal} is a public address" if literal.is_global else False
+        return (f"{literal} is a public address", True) if literal.is_global else False
     if "." not in name or any(name.endswith(f".{end}") for end in _PRIVATE_ENDS):
         return False
-    seen = [found for found in map(_address, _addresses(machine, target)) if found is not None]
-    if seen and not any(address.is_global for address in seen):
-        return False
-    return _outside(name, machine, case)
-
-
-def _outside(name: str, machine: MachineEvidence, case: Case) -> str | bool | None:
     domains = _estate_domains(machine, case)
-    if not domains:
-        return None
     if any(_owner(name) == _owner(domain) or name.endswith(f".{domain}") for domain in domains):
         return False
-    return f"{name} is in none of the estate's domains ({', '.join(sorted(domains)[:3])})"
+    seen = [found for found in map(address_of, _addresses(machine, target, case)) if found is not None]
+    public = next((found for found in seen if found.is_global), None)
+    if public is not None:
+        return f"its address {public} is a public one", True
+    if seen:
+        return False
+    return (f"it is in none of the domains known here ({', '.join(sorted(domains)[:3])})", False) if domains else None
 
 
 def _owner(name: str) -> str:
@@ -460,13 +516,6 @@ def _estate_domains(machine: MachineEvidence, case: Case) -> set[str]:
     return {domain for domain in found if domain}
 
 
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text.strip().strip("[]"))
-    except ValueError:
-        return None
-
-
 def _where(target: Target, machine: MachineEvidence) -> str:
     if target.source == "cached":
         return machine.source("service.kms_machine_discovered")
@@ -474,9 +523,8 @@ def _where(target: Target, machine: MachineEvidence) -> str:
 
 
 def _level(machine: MachineEvidence, target: Target) -> str:
-    settings = (machine.facts.service.kms_machine_configured, *(p.kms_machine_configured for p in machine.kms_clients))
-    level = next((s.level for s in settings if s is not None and same_name(s.name) == same_name(target.name) and s.level), None)
-    return f" (set for the {level})" if level else ""
+    setting = machine.kms_setting(target.name)
+    return f" (set for the {setting.level})" if setting is not None and setting.level else ""
 
 
 def _approved(target: Target, case: Case) -> bool:
@@ -494,20 +542,23 @@ def _platform(machine: MachineEvidence, target: Target, platform: str) -> Findin
     )
 
 
-def _override_public(machine: MachineEvidence, target: Target, why: str | bool) -> Finding:
+def _override_public(machine: MachineEvidence, target: Target, found: tuple[str, bool]) -> Finding:
+    why, public = found
+    what = f"which is on the public internet: {why}" if public else f"which may be anybody's: {why}"
     return Finding(
         "client_override_public",
         machine.name,
-        f"{machine.name} is set to the KMS host {target.name}{_level(machine, target)}, which is on the public internet: {why}.",
+        f"{machine.name} is set to the KMS host {target.name}{_level(machine, target)}, {what}.",
         (Proof(f"configured KMS host {target.name}:{target.port}", _where(target, machine)),),
         {"client": machine.name, "host": target.name, "port": str(target.port)},
         depends_on=(target.name,),
+        severity=None if public else Severity.INFO,
+        variant=None if public else "not_known",
     )
 
 
 def _unapproved(machine: MachineEvidence, target: Target, case: Case) -> Finding:
     verb = "is set to" if target.source == "configured" else "was activated by"
-    host = _inventory(target.name, case) or target.name
     return Finding(
         "client_on_unapproved_host",
         machine.name,
@@ -515,8 +566,9 @@ def _unapproved(machine: MachineEvidence, target: Target, case: Case) -> Finding
         f"({', '.join(case.policy.approved_hosts)}).",
         (Proof(f"{target.name}:{target.port}, {target.source}", _where(target, machine)),),
         {"client": machine.name, "host": target.name, "approved": case.policy.approved_hosts[0]},
-        # A record in DNS that sends it there is the cause; a setting of its own is not.
-        depends_on=(host, *(domain.domain for domain in case.domains_of(machine))) if target.source == "cached" else (host,),
+        depends_on=(case.inventory_name(target.name),),
+        # What is kept is not forgotten with what is set.
+        variant="cached" if target.source == "cached" else None,
     )
 
 

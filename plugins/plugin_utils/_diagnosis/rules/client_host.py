@@ -15,16 +15,23 @@ import dataclasses
 import typing as t
 
 from ..._catalogue.loader import explain_code
+from ..._catalogue.platforms import platform_of
+from ..._evidence.facts import ProductFacts
 from ..._evidence.view import CONNECTED, DomainView, EndpointView
+from ..._licensing.model import DEFAULT_PORT
 from ..case import Case, DomainEvidence, MachineEvidence, Target, same_name
-from ..client_state import CLOCK_TOLERANCE_SECONDS, NO_HOST_ANSWERED, Failure, Situation, explained, label_of, situation_of, when
+from ..client_state import CLOCK_TOLERANCE_SECONDS, NO_HOST_ANSWERED, Failure, Situation, application_of, situation_of
 from ..finding import Finding, Judgement, Proof, Unjudged
+from ..wording import explained, label_of, when
 from .registry import MachineRule
 
 _DISCOVERY = "the client's own view of the way (discovery_info)"
 _EVENTS = "the client's events (event_info)"
 _REQUESTS = "the client's event 12288: 0xC004F074 alone never says why"
 _PROBES = "a connection to the KMS host that others try (endpoint_info)"
+
+_NO_ANSWER_CODES = frozenset((0x8007232A, 0x8007267C))
+"""DNS server failure, no DNS server configured (errors.yml): whether there is a record is not told."""
 
 _NO_RECORD = ("no_record", "no_name", "nxdomain")
 _FOUND = ("found", "answered")
@@ -63,11 +70,6 @@ class _Pair:
     def failures(self, rule: str) -> list[Failure]:
         return [failure for failure in self.situation.failures if failure.rule == rule]
 
-    def inventory(self, host: str) -> str:
-        """Return the inventory name of a host, its name as written where it is not known."""
-        known = self.case.host_named(host)
-        return known.name if known is not None else host
-
     def hosts(self, failure: Failure) -> list[str]:
         """Return who was asked, or who would have been where the record does not say so."""
         if failure.host is not None:
@@ -75,9 +77,19 @@ class _Pair:
         return list(dict.fromkeys(target.name for target in self.targets if target.source != "event"))
 
     def depends(self, *hosts: str) -> tuple[str, ...]:
-        """Return what a finding about hosts depends on: the hosts, and the domains whose records lead the client to them."""
-        domains = () if self.configured else tuple(domain.domain for domain in self.case.domains_of(self.client))
-        return tuple(dict.fromkeys((*map(self.inventory, hosts), *domains)))
+        """Return what a finding about hosts depends on: they themselves. Of the records of a domain only those that name them have a part in it."""
+        return tuple(dict.fromkeys(map(self.case.inventory_name, hosts)))
+
+    def application(self, target: Target) -> str | None:
+        """Return whose host a target is, where Windows and Office are set to different ones; None where it is for both, or not known."""
+        if target.source != "configured":
+            return None
+        here = (same_name(target.name), target.port)
+        service = self.client.facts.service.kms_machine_configured
+        of = {application_of(product): product.kms_machine_configured or service for product in self.client.kms_clients}
+        # What is set for Windows is in `service`, and goes for Office without a setting of its own.
+        sent = {name for name, host in of.items() if host is not None and (same_name(host.name), host.port or DEFAULT_PORT) == here}
+        return next(iter(sent)) if len(sent) == 1 and len(of) > 1 else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,13 +180,16 @@ def _no_srv(pair: _Pair) -> t.Iterator[Judgement]:
         if any(domain.status in _FOUND for domain in client.discovery.domains):
             return
         if client.discovery.domains:
-            if all(domain.status not in _NO_RECORD for domain in domains) and not situation.needy and not failed:
+            unanswered = all(domain.status not in _NO_RECORD for domain in client.discovery.domains)
+            if unanswered and not situation.needy and not failed:
                 yield Unjudged("client_no_srv", client.name, "an answer of the client's name servers")
                 return
             looked = ", ".join(f"{domain.domain} ({_WORDS.get(domain.status, domain.status)})" for domain in client.discovery.domains)
             yield _no_srv_finding(
                 pair,
-                f"{client.name} finds no SRV record _vlmcs._tcp: it looked in {looked}.",
+                f"{client.name} got no answer when it asked its name servers for the SRV record _vlmcs._tcp: it looked in {looked}."
+                if unanswered
+                else f"{client.name} finds no SRV record _vlmcs._tcp: it looked in {looked}.",
                 tuple(
                     Proof(
                         f"{domain.name or domain.domain}: {domain.problem or _WORDS.get(domain.status, domain.status)}",
@@ -183,6 +198,7 @@ def _no_srv(pair: _Pair) -> t.Iterator[Judgement]:
                     for domain in client.discovery.domains
                 ),
                 failed,
+                answered=not unanswered,
             )
         # Who has no full name has no domain; else its suffixes could not be read.
         elif not client.facts.machine.fqdn:
@@ -196,8 +212,10 @@ def _no_srv(pair: _Pair) -> t.Iterator[Judgement]:
             yield Unjudged("client_no_srv", client.name, _DISCOVERY)
         return
     if failed:
+        answered = any(failure.code not in _NO_ANSWER_CODES for failure in failed)
+        did = "found no SRV record" if answered else "got no answer about its SRV record"
         yield _no_srv_finding(
-            pair, f"{client.name} found no SRV record when it looked{when(failed[0].moment)}: {failed[0].what}.", (), failed
+            pair, f"{client.name} {did} when it looked{when(failed[0].moment)}: {failed[0].what}.", (), failed, answered=answered
         )
         return
     # Whoever asked a host has found one.
@@ -214,7 +232,9 @@ def _no_srv(pair: _Pair) -> t.Iterator[Judgement]:
     yield Unjudged("client_no_srv", client.name, _DISCOVERY)
 
 
-def _no_srv_finding(pair: _Pair, sentence: str, proofs: tuple[Proof, ...], failed: t.Sequence[Failure]) -> Finding:
+def _no_srv_finding(
+    pair: _Pair, sentence: str, proofs: tuple[Proof, ...], failed: t.Sequence[Failure], *, answered: bool = True
+) -> Finding:
     domains = tuple(dict.fromkeys(domain.domain for domain in pair.case.domains_of(pair.client)))
     return Finding(
         "client_no_srv",
@@ -222,8 +242,10 @@ def _no_srv_finding(pair: _Pair, sentence: str, proofs: tuple[Proof, ...], faile
         sentence,
         (*proofs, *(failure.proof for failure in failed)),
         {"client": pair.client.name, "domain": domains[0] if domains else "<domain>"},
-        depends_on=domains,
+        # What is in a domain has no part in a search that got no answer.
+        depends_on=domains if answered else (),
         severity=pair.situation.severity,
+        variant=None if answered else "no_answer",
     )
 
 
@@ -237,14 +259,18 @@ def _port_differs(pair: _Pair) -> t.Iterator[Judgement]:
         right, proof = _right_port(pair, target)
         if right is None or proof is None or right == target.port:
             continue
+        setting = pair.client.kms_setting(target.name)
         yield Finding(
             "client_port_differs",
             pair.client.name,
             f"{pair.client.name} is set to port {target.port} of {target.name}, and that KMS host has port {right}.",
             (Proof(f"configured KMS host {target.name}:{target.port}", pair.client.source("service.kms_machine_configured")), proof),
-            {"client": pair.client.name, "host": target.name, "port": str(right)},
-            depends_on=(pair.inventory(target.name),),
+            {**_values(pair, target), "port": str(right), "activation_id": (setting and setting.activation_id) or "<activation_id>"},
+            depends_on=(pair.case.inventory_name(target.name),),
             severity=pair.situation.severity,
+            application=pair.application(target),
+            # A port of the product outranks that of the service.
+            variant=None if setting is None or setting.level in (None, "machine") else "product",
         )
 
 
@@ -271,7 +297,8 @@ def _rule_of_dead(pair: _Pair, dead: _Dead) -> str | None:
     if _refused_there(pair, dead.target):
         return None
     if dead.target.source == "configured":
-        return "client_override_dead"
+        # The platform's own host is where the client should be set to: what is wrong is the way.
+        return "client_host_not_reached" if platform_of(dead.target.name) else "client_override_dead"
     if dead.target.source == "cached":
         if pair.client.facts.service.host_caching is False:
             return None
@@ -300,8 +327,9 @@ def _override_dead(pair: _Pair) -> t.Iterator[Judgement]:
                 "With a host set, it looks for no other.",
                 dead.proofs,
                 _values(pair, dead.target),
-                depends_on=(pair.inventory(dead.target.name),),
+                depends_on=pair.depends(dead.target.name),
                 severity=pair.situation.severity,
+                application=pair.application(dead.target),
             )
 
 
@@ -330,7 +358,7 @@ def _not_reached(pair: _Pair) -> t.Iterator[Judgement]:
     for dead in pair.dead:
         if _rule_of_dead(pair, dead) == "client_host_not_reached":
             told.add(same_name(dead.target.name))
-            yield _not_reached_finding(pair, dead.target.name, dead.target.port, dead.what, dead.proofs)
+            yield _not_reached_finding(pair, dead.target.name, dead.target.port, dead.what, dead.proofs, pair.application(dead.target))
     for failure in pair.failures("client_host_not_reached"):
         if failure.host is None:
             hosts = pair.hosts(failure)
@@ -362,15 +390,21 @@ def _wrapped(pair: _Pair) -> bool:
     return any(event.number == NO_HOST_ANSWERED for event in pair.client.records(8198, 8233)) and not pair.case.attempts(pair.client)
 
 
-def _not_reached_finding(pair: _Pair, host: str, port: int | None, what: str, proofs: tuple[Proof, ...]) -> Finding:
+def _not_reached_finding(
+    pair: _Pair, host: str, port: int | None, what: str, proofs: tuple[Proof, ...], application: str | None = None
+) -> Finding:
+    platform = platform_of(host)
+    whose = f", which {platform} runs" if platform else ""
     return Finding(
         "client_host_not_reached",
         pair.client.name,
-        f"{pair.client.name} does not reach the KMS host {host}{f':{port}' if port else ''}: {what}.",
+        f"{pair.client.name} does not reach the KMS host {host}{f':{port}' if port else ''}{whose}: {what}.",
         proofs,
-        {"client": pair.client.name, "host": host, "port": str(port or 1688)},
+        {"client": pair.client.name, "host": host, "port": str(port or DEFAULT_PORT), "platform": platform or "<platform>"},
         depends_on=pair.depends(host),
         severity=pair.situation.severity,
+        application=application,
+        variant="platform" if platform else None,
     )
 
 
@@ -381,7 +415,7 @@ def _unnamed_not_reached(pair: _Pair, failure: Failure, hosts: t.Sequence[str]) 
         pair.client.name,
         f"{pair.client.name} reached no KMS host{known} when it tried{when(failure.moment)}: {failure.what}.",
         (failure.proof,),
-        {"client": pair.client.name, "host": hosts[0] if hosts else "<host>", "port": "1688"},
+        {"client": pair.client.name, "host": hosts[0] if hosts else "<host>", "port": str(DEFAULT_PORT)},
         depends_on=pair.depends(*hosts),
         severity=pair.situation.severity,
     )
@@ -392,6 +426,9 @@ def _blocked(pair: _Pair) -> t.Iterator[Judgement]:
     for dead in pair.dead:
         target, host = dead.target, dead.target.machine
         if _rule_of_dead(pair, dead) is None:
+            continue
+        # A platform's host lets its own machines in only: what others see of it says nothing of the way from there.
+        if platform_of(target.name):
             continue
         # A name without an address leads nowhere: nothing is in the way there.
         if dead.outcome == "no_address" or (host is not None and host.facts.host.listening_port not in (None, target.port)):
@@ -503,7 +540,7 @@ def _clock_finding(pair: _Pair, host: str | None, sentence: str, proofs: tuple[P
         sentence,
         proofs,
         {"client": pair.client.name, "host": host or "<host>"},
-        depends_on=(pair.inventory(host),) if host else (),
+        depends_on=pair.depends(host) if host else (),
         severity=pair.situation.severity,
     )
 
@@ -523,16 +560,19 @@ def _count(pair: _Pair) -> t.Iterator[Judgement]:
         yield Finding(
             "client_count_too_low",
             pair.client.name,
-            f"{host} {numbers} before {whom} is activated (0xC004F038). The way to the host and the host itself are in order.",
+            f"{host} {numbers} before {whom} is activated (0xC004F038).",
             (failure.proof,),
             {
                 "client": pair.client.name,
                 "host": failure.host or "<host>",
                 "count": "unknown" if count is None else str(count),
                 "required": "5 or 25" if required is None else str(required),
+                **_of_product(product),
             },
-            depends_on=tuple(map(pair.inventory, pair.hosts(failure))),
+            depends_on=pair.depends(*pair.hosts(failure)),
             severity=pair.situation.severity,
+            application=application_of(product),
+            variant=_variant(product),
         )
 
 
@@ -553,18 +593,26 @@ def _refused(pair: _Pair) -> t.Iterator[Judgement]:
                 pair.client.name,
                 text.format(host=failure.host or "A KMS host", client=pair.client.name, what=failure.what, when=when(failure.moment)),
                 (failure.proof, *more),
-                {"client": pair.client.name, "host": failure.host or (hosts[0] if hosts else "<host>"), "port": str(failure.port or 1688)},
+                {
+                    "client": pair.client.name,
+                    "host": failure.host or (hosts[0] if hosts else "<host>"),
+                    "port": str(failure.port or DEFAULT_PORT),
+                    **_of_product(failure.product),
+                },
                 depends_on=pair.depends(*hosts),
                 severity=pair.situation.severity,
+                application=application_of(failure.product),
+                variant=_variant(failure.product) if rule != "client_host_not_enabled" else None,
             )
 
 
 def _other_error(pair: _Pair) -> t.Iterator[Judgement]:
-    told: set[int | None] = set()
+    told: set[tuple[int | None, str | None]] = set()
     for failure in pair.failures("client_activation_error"):
-        if failure.code in told:
+        application = application_of(failure.product)
+        if (failure.code, application) in told:
             continue
-        told.add(failure.code)
+        told.add((failure.code, application))
         known = explain_code(failure.code) if failure.code is not None else None
         cause = f" {known.cause}" if known is not None and known.cause else ""
         do = (
@@ -584,16 +632,27 @@ def _other_error(pair: _Pair) -> t.Iterator[Judgement]:
                 "code": explained(failure.code).split(" ", 1)[0].rstrip(",") if failure.code is not None else "<code>",
                 "code_remedy": do.rstrip("."),
             },
-            depends_on=tuple(map(pair.inventory, pair.hosts(failure))),
+            depends_on=pair.depends(*pair.hosts(failure)),
             severity=pair.situation.severity,
+            application=application,
         )
 
 
 def _one_per_host(failures: t.Iterable[Failure]) -> list[Failure]:
-    found: dict[tuple[str, int | None], Failure] = {}
+    """Return one failure for each host, of Windows and of Office: a host has a key and a count for each."""
+    found: dict[tuple[str, int | None, str | None], Failure] = {}
     for failure in failures:
-        found.setdefault((same_name(failure.host), failure.port), failure)
+        found.setdefault((same_name(failure.host), failure.port, application_of(failure.product)), failure)
     return list(found.values())
+
+
+def _of_product(product: ProductFacts | None) -> dict[str, str]:
+    return {"activation_id": product.activation_id} if product is not None and product.activation_id else {}
+
+
+def _variant(product: ProductFacts | None) -> str | None:
+    """The modules change and activate Windows; for Office there is the command."""
+    return "office" if application_of(product) == "office" else None
 
 
 def _refused_there(pair: _Pair, target: Target) -> bool:

@@ -9,11 +9,10 @@ from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.client_state import (
     RULE_OF_CODE,
     days,
-    explained,
     last_renewal,
     situation_of,
-    when,
 )
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.wording import explained, when
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     DOMAIN,

@@ -17,7 +17,9 @@ from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     case,
     client_product,
     code_facts,
+    discovery,
     domain,
+    endpoint,
     findings,
     gaps,
     iso,
@@ -138,16 +140,16 @@ def test_a_key_whose_windows_is_not_known_can_not_be_compared():
 
 
 @pytest.mark.parametrize("role", ["mak", "retail", "oem"])
-def test_another_channel_is_a_warning_while_licensed_and_an_error_when_not(role):
+def test_another_channel_is_no_error_while_licensed_and_one_when_not(role):
     licensed = the_finding(judged(kms_client(product={"role": role, "grace_minutes": 0})))
-    assert (licensed.rule, severity(licensed)) == ("client_wrong_channel", Severity.WARNING)
+    # What came with the device, or from a user's subscription, is as it should be.
+    expected = (Severity.WARNING, None) if role == "mak" else (Severity.INFO, "own_licence")
+    assert (licensed.rule, severity(licensed), licensed.variant) == ("client_wrong_channel", *expected)
     unlicensed = findings(judged(kms_client(product={"role": role, **UNLICENSED})))
     assert [(f.rule, severity(f)) for f in unlicensed] == [
         ("client_wrong_channel", Severity.ERROR),
         ("client_not_activated", Severity.ERROR),
     ]
-    # Only Enterprise on a device's own key is what a subscription looks like.
-    assert ("subscription" in licensed.sentence) is (role != "mak")
     assert unlicensed[0].values["channel"] == role
 
 
@@ -194,11 +196,22 @@ def configured(name, port=1688, **changes):
     return {"kms_machine_configured": {"name": name, "port": port, "level": "machine", **changes}}
 
 
-@pytest.mark.parametrize("name", ["kms.elsewhere.net", "8.8.8.8", "kms.elsewhere.net."])
-def test_a_host_on_the_public_internet_is_an_error_even_when_it_activates(name):
-    found = the_finding(judged(kms_client(service=configured(name))))
-    assert (found.rule, severity(found)) == ("client_override_public", Severity.ERROR)
-    assert name in found.sentence
+def test_a_host_is_public_by_its_address_and_outside_the_known_domains_by_its_name():
+    literal = the_finding(judged(kms_client(service=configured("8.8.8.8"))))
+    assert (literal.rule, severity(literal), literal.variant) == ("client_override_public", Severity.WARNING, None)
+    seen = discovery({**endpoint("timeout", host="kms.elsewhere.net", source="configured"), "address": "8.8.8.8"})
+    resolved = the_finding(judged(kms_client(service=configured("kms.elsewhere.net."), discovery=seen)))
+    assert (severity(resolved), "its address 8.8.8.8 is a public one" in resolved.sentence) == (Severity.WARNING, True)
+    # Another tree of the forest looks like this.
+    for name in ("kms.elsewhere.net", "kms.elsewhere.net."):
+        named = the_finding(judged(kms_client(service=configured(name))))
+        assert (named.rule, severity(named), named.variant) == ("client_override_public", Severity.INFO, "not_known")
+        assert f"in none of the domains known here ({DOMAIN})" in named.sentence
+        assert "public" not in named.sentence
+
+
+def test_what_is_outside_explains_no_failure():
+    assert finding_type("client_override_public").explains == ("client_on_unapproved_host",)
 
 
 @pytest.mark.parametrize(
@@ -256,8 +269,7 @@ def test_an_unapproved_host_is_told_where_hosts_are_approved_at_all():
     assert "is set to" in found.sentence
     cached = the_finding(judged(kms_client(), case(hosts=[kms_host()], srv=[domain(record())], approved=["kms09"])))
     assert "was activated by" in cached.sentence
-    # A record in DNS can be why it went there.
-    assert cached.depends_on == ("kms01", DOMAIN)
+    assert (cached.depends_on, cached.variant) == (("kms01",), "cached")
     assert judged(kms_client(), case(hosts=[kms_host()], approved=["KMS01.corp.example.com."])) == []
 
 
@@ -389,9 +401,14 @@ def test_a_host_key_and_an_add_on_that_are_not_activated_are_not_the_clients():
     assert judged(kms_client(products=[client_product(), client_product(is_addon=True, **UNLICENSED)])) == []
 
 
-def test_an_office_of_another_channel_that_is_not_activated_is_a_warning():
+def test_an_office_of_another_channel_that_is_not_activated_is_no_fault():
     found = the_finding(judged(kms_client(products=[client_product(), client_product(**{**OFFICE, "role": "retail", **UNLICENSED})])))
-    assert (found.rule, severity(found)) == ("client_not_activated", Severity.WARNING)
+    assert (found.rule, severity(found)) == ("client_not_activated", Severity.INFO)
+    mak = findings(judged(kms_client(products=[client_product(), client_product(**{**OFFICE, "role": "mak", **UNLICENSED})])))
+    assert [(f.rule, severity(f), f.variant, f.application) for f in mak] == [
+        ("client_wrong_channel", Severity.ERROR, "office", "office"),
+        ("client_not_activated", Severity.WARNING, "office", "office"),
+    ]
 
 
 def test_a_machine_without_any_key_is_not_activated_and_one_that_was_not_looked_at_is_not_judged():
@@ -410,3 +427,56 @@ def test_what_could_not_be_read_is_told_of_every_machine():
         found = the_finding(judged(machine))
         assert (found.rule, severity(found), len(found.proofs)) == ("evidence_incomplete", Severity.INFO, 2)
         assert "no firewall (and 1 more)" in found.sentence
+
+
+# --- products side by side
+
+
+def office_beside(windows=None, office=None, **changes):
+    return kms_client(
+        products=[client_product(**(windows or {})), client_product(**{**OFFICE, "required_count": 5, **(office or {})})], **changes
+    )
+
+
+def test_office_that_never_asked_is_told_beside_a_windows_that_did():
+    asked = log(request_sent(time=ago(hours=2)), response_processed(time=ago(hours=2)))
+    found = findings(judged(office_beside(office=UNLICENSED, events=asked)))
+    assert [(f.rule, f.application, f.variant) for f in found] == [
+        ("client_never_asked", "office", "office"),
+        ("client_not_activated", "office", "office"),
+    ]
+    assert "has requests for other products only" in found[0].sentence
+    assert found[0].values["activation_id"] == OFFICE["activation_id"]
+
+
+def test_findings_of_products_say_whose_they_are():
+    found = findings(judged(office_beside(windows={"role": "mak", **UNLICENSED}, office=UNLICENSED)))
+    assert {(f.rule, f.application) for f in found} == {
+        ("client_wrong_channel", "windows"),
+        ("client_not_activated", "windows"),
+        ("client_not_activated", "office"),
+    }
+
+
+# --- Active Directory, evaluation copies
+
+
+def test_an_activation_by_active_directory_runs_out_as_well_and_needs_no_kms_host():
+    directory = {"activation_type": "active_directory", "kms_machine_discovered": None}
+    found = the_finding(judged(kms_client(product={**directory, "grace_minutes": 3 * DAY})))
+    assert (found.rule, found.variant) == ("client_grace_running_out", "directory")
+    assert "for 3 days more only, by Active Directory: it has not been renewed since" in found.sentence
+    assert "KMS" not in found.sentence.replace("KMSCLIENT", "")
+    assert rules_of(judged(kms_client(product={**directory, "grace_minutes": 100 * DAY}))) == ["client_not_renewed_lately"]
+
+
+def test_time_that_runs_out_without_a_known_failure_is_told_as_what_it_is():
+    found = the_finding(judged(kms_client(product={"grace_minutes": 20 * DAY})))
+    assert "for 20 days more only: it has not been renewed since 2026-06-17" in found.sentence
+
+
+@pytest.mark.parametrize(("edition", "variant"), [("ServerStandardEval", None), ("EnterpriseEval", "desktop")])
+def test_an_evaluation_of_a_desktop_is_installed_anew(edition, variant):
+    machine = kms_client(machine={"edition_id": edition}, product={"role": "evaluation", "license_status": 1})
+    found = next(f for f in findings(judged(machine)) if f.rule == "client_evaluation")
+    assert found.variant == variant
