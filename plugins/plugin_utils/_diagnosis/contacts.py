@@ -72,8 +72,7 @@ class ContactsOfClients:
 
     def _by_domains(self, client: MachineEvidence, case: Case) -> None:
         needy = any(p.license_status not in (None, LICENSED) for p in client.kms_clients)
-        levels = (client.facts.service, *client.kms_clients)
-        if not needy or any(level.kms_machine_configured is not None for level in levels):
+        if not needy or any(source == "configured" for source, _ in client.kms_hosts()):
             return
         domains = case.domains_of(client)
         if not any(domain.records for domain in domains):
