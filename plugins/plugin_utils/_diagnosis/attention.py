@@ -17,6 +17,40 @@ from .case import Case, MachineEvidence
 from .finding import Finding, Severity
 from .rules import ALL_MACHINE_RULES
 
+OF_ONE_MACHINE = frozenset(
+    (
+        # a host: its key, its service, its firewall, its clock, as they are by themselves
+        "host_service_too_old_for_key",
+        "host_not_licensed",
+        "host_service_not_running",
+        "host_firewall_exception_off",
+        "host_firewall_blocks",
+        "host_firewall_profile_missing",
+        "host_firewall_other_port",
+        "host_clock_off",
+        "host_low_priority",
+        # a client: its key, its service, its time, and what the reason of its state says
+        "machine_ambiguous",
+        "client_evaluation",
+        "client_key_for_other_edition",
+        "client_wrong_channel",
+        "client_service_disabled",
+        "client_activation_type_restricted",
+        "client_clock_differs",
+        "client_no_srv",
+        "client_host_not_reached",
+        "client_host_not_enabled",
+        "client_host_not_licensed",
+        "client_host_too_old",
+        "client_count_too_low",
+        "client_activation_error",
+        "client_grace_running_out",
+        "client_not_activated",
+    )
+)
+"""Findings that one machine's facts are enough for. Others compare with a host, a record, a probe or the rest of the estate, which are not here, and what is
+outside of the estate depends on what is known of it."""
+
 
 def attention(activation: Activation) -> list[str]:
     """Return one sentence for each thing that someone should look at; an empty list for a healthy machine."""
@@ -44,9 +78,9 @@ def answers(activation: Activation) -> dict[str, t.Any]:
 
 def _calls_for_it(finding: Finding, machine: MachineEvidence) -> bool:
     severity = finding.severity or Severity(finding_type(finding.rule).severity)
-    if severity is Severity.INFO:
+    if severity is Severity.INFO or finding.rule not in OF_ONE_MACHINE:
         return False
-    # A machine that is activated with a MAK or its own key is well by itself. That it should use KMS is a wish of the estate, and a diagnosis is for that.
+    # A machine that is activated with a MAK is well by itself. That it should use KMS is a wish of the estate, and a diagnosis is for that.
     return finding.rule != "client_wrong_channel" or any(
         p.license_status not in (None, LICENSED) for p in machine.facts.products if not p.is_addon
     )

@@ -7,7 +7,8 @@ from __future__ import annotations
 import datetime
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.attention import answers
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import finding_types
+from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.attention import OF_ONE_MACHINE, answers
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing import read
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import AccessDeniedError
 
@@ -117,9 +118,13 @@ def test_what_could_not_be_read_comes_in_full_and_first():
     assert len(lines) == 2
 
 
-def test_a_setting_that_leads_out_of_the_estate_needs_attention_though_the_machine_is_activated():
+def test_where_a_setting_leads_is_for_a_diagnosis_that_knows_the_estate():
     windows = FakeWindows(
         {"SoftwareLicensingProduct": [product_row(GracePeriodRemaining=259000)]},
         registry={"KeyManagementServiceName": "8.8.8.8"},
     )
-    assert "is a public address" in answers(activation(windows))["attention"][0]
+    assert answers(activation(windows))["attention"] == []
+
+
+def test_what_speaks_from_one_machine_is_what_there_is():
+    assert {row.id for row in finding_types()} >= OF_ONE_MACHINE
