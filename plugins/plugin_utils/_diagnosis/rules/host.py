@@ -75,15 +75,27 @@ def _too_old(machine: MachineEvidence, product: ProductFacts, key: HostKey, plac
             "host_service_too_old_for_key", machine.name, f"the version of the licensing service of {machine.name} with its revision"
         )
         return
-    if int(found[2]) < minimum:
+    if int(found[2]) < minimum and product.license_status != LICENSED:
+        # What Microsoft names is a build of Windows. Its revision is not read, and an update need not rebuild the file that the service's version is of.
         wanted = f"10.0.{place.builds.first}.{minimum}"
-        yield _too_old_finding(
-            machine,
-            product,
-            f"The licensing service of {machine.name} is {version}, and the host key {key.name} needs {wanted} or later ({place.update} or a later "
-            "cumulative update)",
-            wanted,
+        yield Finding(
+            "host_service_looks_old",
+            machine.name,
+            f"The licensing service of {machine.name} is {version}, and the host key {key.name} needs Windows {wanted} or later ({place.update} or a later "
+            "cumulative update). The file may be older than Windows, so look at the build of Windows itself.",
+            _age_proofs(machine, product),
+            {"host": full_name(machine), "version": wanted},
         )
+
+
+def _age_proofs(machine: MachineEvidence, product: ProductFacts) -> tuple[Proof, ...]:
+    return (
+        Proof(
+            f"service {machine.facts.service.version}, build {machine.facts.machine.build}",
+            machine.source("service.version, machine.build"),
+        ),
+        Proof(f"{product.description}, {product.license_status_word}", machine.source("products[].description")),
+    )
 
 
 def _too_old_finding(machine: MachineEvidence, product: ProductFacts, sentence: str, wanted: str) -> Finding:
@@ -92,13 +104,7 @@ def _too_old_finding(machine: MachineEvidence, product: ProductFacts, sentence: 
         "host_service_too_old_for_key",
         machine.name,
         f"{sentence}. Windows has activated the key all the same, so it is a remark." if accepted else f"{sentence}.",
-        (
-            Proof(
-                f"service {machine.facts.service.version}, build {machine.facts.machine.build}",
-                machine.source("service.version, machine.build"),
-            ),
-            Proof(f"{product.description}, {product.license_status_word}", machine.source("products[].description")),
-        ),
+        _age_proofs(machine, product),
         {"host": full_name(machine), "version": wanted},
         severity=Severity.INFO if accepted else None,
     )
@@ -184,11 +190,17 @@ def firewall(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     """Look whether the firewall exception lets clients in, as far as the built-in rules tell.
 
     The facts have the rules that Windows brings along and no others: another rule, a policy, another firewall, or none at all may let clients in. So what the
-    rules mean hangs on whether somebody got in. Where a probe did, they are of no importance.
+    rules mean hangs on whether somebody got in. Where a probe did, they are of no importance; but for client Windows, whose rule for private and public
+    networks lets in the own subnet alone, so that somebody next to it gets in and others do not.
     """
-    if not machine.is_kms_host or reached(machine, case) is not None:
+    if not machine.is_kms_host:
         return
     rules, port = machine.facts.host.firewall_rules, machine.facts.host.listening_port
+    if reached(machine, case) is not None:
+        on = [rule for rule in rules or () if rule.enabled]
+        if machine.facts.machine.product_type == "workstation" and on and all(rule.profiles is not None for rule in on):
+            yield from _profiles(machine, rules or (), on, {"host": full_name(machine), "port": str(port_of(machine))}, Severity.INFO)
+        return
     if rules is None:
         yield Unjudged("host_firewall_exception_off", machine.name, f"the firewall rules of {machine.name}")
         return
@@ -224,7 +236,7 @@ def firewall(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
             severity=inside.severity,
         )
     elif inside.severity is not Severity.INFO:
-        yield from _profiles(machine, on, values)
+        yield from _profiles(machine, rules, on, values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -260,29 +272,54 @@ def _other_port(machine: MachineEvidence, case: Case, rules: t.Sequence[Firewall
         f"{machine.name} listens on TCP {port}, and the firewall exception that Windows brings along is {'on' if on else 'off'} and opens {DEFAULT_PORT} "
         f"only{inside.told}",
         (Proof(f"listening port {port}", machine.source("host.listening_port")), _rule_proof(machine, rules), *inside.proofs),
-        {"host": full_name(machine), "port": str(port)},
+        {
+            "host": full_name(machine),
+            "port": str(port),
+            "profiles": "Domain" if "." in same_name(machine.facts.machine.fqdn) else "Domain,Private",
+        },
         severity=inside.severity,
     )
 
 
-def _profiles(machine: MachineEvidence, on: t.Sequence[FirewallRuleFacts], values: t.Mapping[str, str]) -> t.Iterator[Judgement]:
-    if not on or any(rule.profiles is None for rule in on):
-        yield Unjudged("host_firewall_profile_missing", machine.name, f"the profiles of the firewall rules of {machine.name}")
+def _profiles(
+    machine: MachineEvidence,
+    rules: t.Sequence[FirewallRuleFacts],
+    on: t.Sequence[FirewallRuleFacts],
+    values: t.Mapping[str, str],
+    severity: Severity | None = None,
+) -> t.Iterator[Judgement]:
+    rule = "host_firewall_profile_missing"
+    if not on or any(found.profiles is None for found in on):
+        yield Unjudged(rule, machine.name, f"the profiles of the firewall rules of {machine.name}")
         return
-    covered = {profile for rule in on for profile in rule.profiles or ()}
-    member = "." in same_name(machine.facts.machine.fqdn)
-    # Which profile is in use is not read. A member of a domain has the Domain profile wherever it reaches a domain controller, and others never have it
-    # (Microsoft: Learn, Windows Firewall overview).
+    covered = {profile for found in on for profile in found.profiles or ()}
+    fqdn = same_name(machine.facts.machine.fqdn)
+    if not fqdn:
+        if "domain" not in covered or covered == {"domain"}:
+            yield Unjudged(rule, machine.name, f"whether {machine.name} is a member of a domain")
+        return
+    # Neither which profile is in use nor whether the machine is a member of a domain is read; that it has a DNS domain is a good guess for the latter. A
+    # member has the Domain profile wherever it reaches a domain controller, and others never have it (Microsoft: Learn, Windows Firewall overview).
+    member = "." in fqdn
     missing = "domain" if member and "domain" not in covered else "private" if not member and covered == {"domain"} else None
-    if missing is not None:
-        yield Finding(
-            "host_firewall_profile_missing",
-            machine.name,
-            f"The firewall exception for KMS of {machine.name} is on for {listed(sorted(covered))} only; "
-            + ("a member of a domain has the profile domain." if member else "a machine outside a domain never has that profile."),
-            (_rule_proof(machine, on),),
-            {**values, "profiles": ",".join(word.capitalize() for word in sorted(covered | {missing}))},
-        )
+    if missing is None:
+        return
+    # Client Windows has a rule of its own for the Domain profile; the other one is for the own subnet alone, and is better left so.
+    other = next((found for found in rules if found not in on and missing in (found.profiles or ()) and found.name), None)
+    name, profiles = (other.name, set(other.profiles or ())) if other is not None else (on[0].name, set(on[0].profiles or ()) | {missing})
+    yield Finding(
+        rule,
+        machine.name,
+        f"The firewall exception for KMS of {machine.name} is on for {listed(sorted(covered))} only; "
+        + (
+            f"in {fqdn.partition('.')[2]} it is most likely a member of a domain, which has the profile domain."
+            if member
+            else "a machine outside a domain never has that profile."
+        ),
+        (_rule_proof(machine, on),),
+        {**values, "rule": name or "SPPSVC-In-TCP", "profiles": ",".join(word.capitalize() for word in sorted(profiles))},
+        severity=severity,
+    )
 
 
 def _rule_proof(machine: MachineEvidence, rules: t.Sequence[FirewallRuleFacts]) -> Proof:

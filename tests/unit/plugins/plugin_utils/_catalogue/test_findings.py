@@ -11,6 +11,7 @@ import re
 
 import pytest
 import yaml
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import all_consequences, finding_type, finding_types
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.loader import read_data
 
@@ -63,6 +64,58 @@ def test_every_task_is_one_task_of_a_module_that_is_there(remedy):
         assert set(task[module] or {}) <= set(documentation(name)["options"])
     else:
         assert EVERYWHERE.fullmatch(module), module
+
+
+def spec(options):
+    """Return an argument spec made of a module's documented options."""
+    kept = {
+        name: {word: row[word] for word in ("type", "choices", "required", "elements", "aliases") if word in row}
+        for name, row in options.items()
+    }
+    return {
+        name: row | ({"options": spec(options[name]["suboptions"])} if "suboptions" in options[name] else {}) for name, row in kept.items()
+    }
+
+
+@by_remedy([case for case in CASES if case[1].task and re.search(r"^  activation\.kms\.", case[1].task, re.MULTILINE)])
+def test_what_a_task_passes_is_what_its_module_takes(remedy):
+    # What a placeholder alone stands for is the rule's to fill; within a mapping a number does as a text, too.
+    (task,) = yaml.safe_load(
+        re.sub(r": \[?<[a-z_ ]+>\]?$", ": '{{ filled }}'", remedy.task, flags=re.MULTILINE).replace("<", "").replace(">", "")
+    )
+    module = next(word for word in task if word.startswith("activation.kms."))
+    given = {name: value for name, value in (task[module] or {}).items() if value != "{{ filled }}"}
+    text = yaml.safe_dump(given).replace("'{{ filled }}'", "1688")
+    options = documentation(module.removeprefix("activation.kms."))["options"]
+    assert ArgumentSpecValidator(spec(options)).validate(yaml.safe_load(text)).error_messages == []
+
+
+def unclosed(text):
+    """Return brackets and quotes of PowerShell text that do not match, quoted strings taken out first."""
+    bare = re.sub(r"""'(?:[^']|'')*'|"(?:[^"`]|`.)*\"""", "", text)
+    closing, waiting = {")": "(", "]": "[", "}": "{"}, []
+    for char in bare:
+        if char in "([{'\"":
+            waiting.append(char)
+        elif char in closing and (not waiting or waiting.pop() != closing[char]):
+            return f"{char} without {closing[char]}"
+    return "".join(waiting)
+
+
+@by_remedy([case for case in CASES if case[1].command or "script:" in (case[1].task or "")])
+def test_brackets_and_quotes_of_commands_and_scripts_match(remedy):
+    scripts = [remedy.command or ""]
+    if remedy.task:
+        (task,) = yaml.safe_load(remedy.task)
+        scripts += [arguments["script"] for arguments in task.values() if isinstance(arguments, dict) and "script" in arguments]
+    assert [unclosed(script) for script in scripts if unclosed(script)] == []
+    assert unclosed("Where-Object { $_.Name -eq 'it''s' ") == "{" and unclosed("a ')' \"b") == '"'
+
+
+def test_records_are_removed_by_their_exact_name_and_port():
+    removing = [remedy.command for _, remedy in CASES if remedy.command and "Remove-DnsServerResourceRecord" in remedy.command]
+    assert len(removing) == 3
+    assert [command for command in removing if "-like" in command or "-eq '<host>'" not in command or "Port -eq" not in command] == []
 
 
 @by_remedy([case for case in CASES if case[1].command or case[1].task])

@@ -76,7 +76,8 @@ def spread():
 
 
 CASES = {
-    "host_service_too_old_for_key": lambda: host(service={"version": "10.0.20348.2227"}, product={**WS25, **UNLICENSED}),
+    "host_service_too_old_for_key": lambda: host(machine={"build": 14393}, product={**WS25, **UNLICENSED}),
+    "host_service_looks_old": lambda: host(service={"version": "10.0.20348.2227"}, product={**WS25, **UNLICENSED}),
     "host_has_no_host_key": lambda: estate(kms_client("gone"), srv=[domain(record(GONE))]),
     "host_not_licensed": lambda: host(product=UNLICENSED),
     "host_service_not_running": lambda: host(service={"state": "Stopped"}),

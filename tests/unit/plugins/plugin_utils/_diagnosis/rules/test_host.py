@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import finding_type
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case import read_machine
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Severity
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.rules import host as rules
@@ -56,19 +57,21 @@ def test_a_client_is_no_business_of_these_rules():
 # --- the key and its Windows
 
 
-def test_a_service_older_than_the_key_needs_is_the_reason_that_it_is_not_licensed():
+def test_a_service_that_looks_older_than_the_key_needs_is_a_hint_where_the_key_is_not_licensed():
     host = kms_host(
         service={"version": "10.0.20348.2227"}, product={"description": WS25, "license_status": 5, "license_status_word": "notification"}
     )
     finding = the_finding(judged(rules.service_too_old, host))
-    assert finding.rule == "host_service_too_old_for_key"
-    assert finding.severity is None
+    # The file may be older than Windows, and the update is for Windows: it explains nothing by itself.
+    assert (finding.rule, finding.severity) == ("host_service_looks_old", None)
+    assert finding_type(finding.rule).explains == ()
     assert "10.0.20348.2227" in finding.sentence and "10.0.20348.2322" in finding.sentence and "KB5034770" in finding.sentence
     assert finding.values["version"] == "10.0.20348.2322"
 
 
 def test_a_key_that_windows_activated_is_accepted_whatever_the_table_says():
-    host = kms_host(service={"version": "10.0.20348.2227"}, product={"description": WS25})
+    assert judged(rules.service_too_old, kms_host(service={"version": "10.0.20348.2227"}, product={"description": WS25})) == []
+    host = kms_host(machine={"build": 14393}, product={"description": WS25})
     assert the_finding(judged(rules.service_too_old, host)).severity is Severity.INFO
 
 
@@ -271,7 +274,7 @@ def test_a_rule_that_is_on_and_blocks():
     ("profiles", "machine", "missing"),
     [
         (["private", "public"], {}, "Domain"),
-        (["domain"], {"fqdn": None}, "Private"),
+        (["domain"], {"fqdn": "KMS01"}, "Private"),
     ],
 )
 def test_an_exception_for_other_networks_only(profiles, machine, missing):
@@ -279,6 +282,11 @@ def test_an_exception_for_other_networks_only(profiles, machine, missing):
     finding = the_finding(judged(rules.firewall, host))
     assert finding.rule == "host_firewall_profile_missing"
     assert missing in finding.values["profiles"].split(",")
+
+
+def test_whether_a_machine_is_a_member_of_a_domain_is_not_guessed_without_its_name():
+    host = kms_host(machine={"fqdn": None}, host={"firewall_rules": [firewall_rule(profiles=["domain"])]})
+    assert [gap.needs for gap in judged(rules.firewall, host)] == ["whether kms01 is a member of a domain"]
 
 
 @pytest.mark.parametrize(
@@ -296,7 +304,16 @@ def test_an_exception_that_is_on_for_the_domain_is_enough(firewall_rules):
 
 def test_on_client_windows_the_rule_for_the_domain_is_another_one():
     half = [firewall_rule(profiles=["private", "public"]), firewall_rule(name="SPPSVC-In-TCP-NoScope", profiles=["domain"], enabled=False)]
-    assert the_finding(judged(rules.firewall, with_rules(*half))).rule == "host_firewall_profile_missing"
+    finding = the_finding(judged(rules.firewall, with_rules(*half)))
+    # The other one is for the own subnet: it is not made wider.
+    assert (finding.rule, finding.values["rule"], finding.values["profiles"]) == (
+        "host_firewall_profile_missing",
+        "SPPSVC-In-TCP-NoScope",
+        "Domain",
+    )
+    workstation = kms_host(machine={"product_type": "workstation"}, host={"firewall_rules": half})
+    beside = the_finding(judged(rules.firewall, workstation, probes=[probe()]))
+    assert (beside.rule, beside.severity) == ("host_firewall_profile_missing", Severity.INFO)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
