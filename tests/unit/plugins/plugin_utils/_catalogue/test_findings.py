@@ -79,15 +79,12 @@ def spec(options):
 
 @by_remedy([case for case in CASES if case[1].task and re.search(r"^  activation\.kms\.", case[1].task, re.MULTILINE)])
 def test_what_a_task_passes_is_what_its_module_takes(remedy):
-    # What a placeholder alone stands for is the rule's to fill; within a mapping a number does as a text, too.
-    (task,) = yaml.safe_load(
-        re.sub(r": \[?<[a-z_ ]+>\]?$", ": '{{ filled }}'", remedy.task, flags=re.MULTILINE).replace("<", "").replace(">", "")
-    )
+    # A number does as a text, too; of a placeholder for one of several words the rule has to give the right one.
+    (task,) = yaml.safe_load(re.sub(r"<[a-z_ ]+>", "1688", remedy.task))
     module = next(word for word in task if word.startswith("activation.kms."))
-    given = {name: value for name, value in (task[module] or {}).items() if value != "{{ filled }}"}
-    text = yaml.safe_dump(given).replace("'{{ filled }}'", "1688")
     options = documentation(module.removeprefix("activation.kms."))["options"]
-    assert ArgumentSpecValidator(spec(options)).validate(yaml.safe_load(text)).error_messages == []
+    messages = ArgumentSpecValidator(spec(options)).validate(task[module] or {}).error_messages
+    assert [message for message in messages if not message.endswith("no match for: 1688")] == []
 
 
 def unclosed(text):
