@@ -224,11 +224,14 @@ class _Export:
         if self._beyond:
             for event, kept in self._read():
                 if not kept and event.event_id != UNREADABLE:
-                    yield dataclasses.replace(event, computer=self._machine or event.computer)
+                    yield event
 
     def _read(self) -> t.Iterator[tuple[KmsEvent, bool]]:
         counts: collections.Counter[str] = collections.Counter()
         for event in read_export(self._path, str(self._path)):
+            if self._machine and not event.computer and event.event_id != UNREADABLE:
+                # Only where the log does not say: a name that it does say is the same wherever the record was read.
+                event = dataclasses.replace(event, computer=self._machine)
             if event.event_id != REQUEST_SERVED:
                 yield event, True
                 continue

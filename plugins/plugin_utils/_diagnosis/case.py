@@ -18,6 +18,7 @@ import typing as t
 from .._evidence.event import KMS_LOG, REQUEST_SERVED, Events, KmsEvent, read_events
 from .._evidence.facts import Facts, KmsMachineFacts, ProductFacts, read_facts
 from .._evidence.host_index import HostIndex
+from .._evidence.names import comparable
 from .._evidence.pairing import Attempt, pair_client
 from .._evidence.plain import EvidenceError
 from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
@@ -26,11 +27,8 @@ from .finding import Proof
 
 T = t.TypeVar("T")
 
-
-@functools.lru_cache(maxsize=4096)
-def same_name(name: str | None) -> str:
-    """Return a DNS or computer name for comparison: lower case, without the closing dot, brackets of an IPv6 address and blanks."""
-    return (name or "").strip().strip("[]").rstrip(".").casefold()
+same_name = comparable
+"""What two names are compared by."""
 
 
 @functools.lru_cache(maxsize=4096)

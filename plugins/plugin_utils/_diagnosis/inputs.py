@@ -192,7 +192,8 @@ _LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 def _content(event: KmsEvent) -> t.Hashable:
-    return (event.event_id, event.time, event.computer, event.strings, tuple(sorted((k, str(v)) for k, v in event.fields.items())))
+    # Its machine is one already: however that is spelled.
+    return (event.event_id, event.time, event.strings, tuple(sorted((k, str(v)) for k, v in event.fields.items())))
 
 
 # --- what has no inventory name ---

@@ -26,13 +26,13 @@ from .._catalogue.event_types import EventType, Field, event_type, flag_words
 from .._catalogue.loader import code_text, explain_code, license_status_word
 from .._keys import mask_keys, one_line
 from .event import CodeFacts, KmsEvent
+from .names import GUID as _GUID
 from .plain import in_utc
 
 if t.TYPE_CHECKING:
     from .._windows.interface import EventRecord
 
 _HEX = r"0x[0-9A-Fa-f]{1,8}(?![0-9A-Za-z])"
-_GUID = r"[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12}"
 _CODE = re.compile(_HEX)
 _CODE_ANYWHERE = re.compile(rf"(?<![0-9A-Za-z]){_HEX}")
 _GUID_ONLY = re.compile(rf"\{{?({_GUID})\}}?")

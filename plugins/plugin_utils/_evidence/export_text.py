@@ -20,6 +20,7 @@ from .._catalogue.event_types import event_type
 from .event import APPLICATION_LOG, KMS_LOG, REQUEST_SENT, REQUEST_SERVED, RESPONSE_PROCESSED, KmsEvent
 from .export_record import Dates, make, unreadable, whole
 from .export_xml import XML_BEGIN, read_xml
+from .names import GUID as _GUID
 
 _LABEL = re.compile(r"\s{0,40}(?P<label>[^\W\d_][^:\uff1a<>,;=\n]{0,29}?)[ \t\u00a0]{0,30}[:\uff1a](?P<value>[^\n]*)\n?")
 _WEVTUTIL = re.compile(r"\s*Event\s?\[[0-9]+\]:?\s*")
@@ -36,7 +37,6 @@ _RECORD_LABELS = frozenset({"recordid", "eventrecordid"})
 _MESSAGE_LABELS = frozenset({"message", "description", "beschreibung", "说明", "描述", "説明", "descripción", "descrizione", "설명"})
 
 _HEX = r"0x[0-9A-Fa-f]{1,8}"
-_GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 # What 12288, 12289 and 12290 look like when nobody says which they are: each differs from the others in its first fields.
 _SHAPES = (
     (REQUEST_SENT, re.compile(rf"{_HEX}\s*,\s*{_HEX}\s*,[^,]*,\s*{_GUID}\s*,")),

@@ -16,13 +16,12 @@ import collections
 import dataclasses
 import datetime
 import functools
-import ipaddress
-import re
 import struct
 import typing as t
 
 from .._catalogue import loader
 from .event import KMS_LOG, REQUEST_SERVED, CodeFacts, KmsEvent, code_number, read_event
+from .names import comparable, guid, label_of, machine_name, same_machine
 from .plain import in_utc
 
 Record: t.TypeAlias = KmsEvent | t.Mapping[str, t.Any]
@@ -32,10 +31,6 @@ KEEP = 32
 """Records that are kept of one client: two and a half days of tries every two hours, or half a year of weekly renewals."""
 
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-_GUID = re.compile(r"\{?([0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{4}-[0-9A-Fa-f]{12})\}?")
-_PLACEHOLDER = re.compile(r"[<>*?\s]")
-_BLACKED_OUT = re.compile(r"[xX.\-_]+")
-_NO_GUID = "00000000-0000-0000-0000-000000000000"
 
 _ROW = struct.Struct(">QQQIiibbIIB")
 """Milliseconds since 1970 (0: unknown) and number of the record, client time, code, minimum count, minutes, status, virtual (-1: unknown), numbers of the
@@ -99,6 +94,30 @@ class _Table:
         return found
 
 
+class _Computers(_Table):
+    """Names of hosts by number. One host has one number in every spelling, its short name among them, as long as no other has that name, too."""
+
+    def number(self, text: str | None) -> int:
+        name = comparable(text)
+        if not text or not name:
+            return 0
+        found = self._numbers.get(name)
+        if found is not None:
+            return found
+        label = label_of(name)
+        if label == name:
+            full = {number for known, number in self._numbers.items() if known and label_of(known) == label}
+            found = full.pop() if len(full) == 1 else super().number(name)
+        else:
+            found = self._numbers.get(label)
+            if found is None or label_of(comparable(self.texts[found])) != comparable(self.texts[found]):
+                found = super().number(name)
+        self._numbers[name] = found
+        if len(text) > len(self.texts[found] or "") or self.texts[found] == name:
+            self.texts[found] = text
+        return found
+
+
 class _Client:
     """One CMID under one name."""
 
@@ -132,7 +151,7 @@ class HostIndex:
         self._keys_of: dict[str, list[tuple[str, str]]] = {}
         self._last_of: dict[tuple[str, int], int] = {}
         self._failed: collections.Counter[tuple[int, int]] = collections.Counter()
-        self._products, self._computers = _Table(), _Table()
+        self._products, self._computers = _Table(), _Computers()
         for record in records:
             self.add(record)
 
@@ -216,7 +235,7 @@ class HostIndex:
         if found is None:
             found = self._clients[key] = _Client(name)
             self._names_of.setdefault(cmid, []).append(key[1])
-            self._keys_of.setdefault(_label(key[1]), []).append(key)
+            self._keys_of.setdefault(label_of(key[1]), []).append(key)
         return found
 
     def _keep_row(self, client: _Client, row: bytes) -> bool:
@@ -253,7 +272,7 @@ class HostIndex:
                 others.append(self._clients[key].name or "")
         keys += [
             key
-            for label in {_label(name.casefold()) for name in own}
+            for label in {label_of(name.casefold()) for name in own}
             for key in self._keys_of.get(label, ())
             if (not wanted or not key[0]) and any(same_machine(key[1], name) for name in own)
         ]
@@ -348,7 +367,7 @@ class HostIndex:
         if not found:
             return ()
         clients = [self._clients[found, name] for name in self._names_of.get(found, ()) if name]
-        full = {_label(client.name.casefold()): client.name for client in clients if client.name and "." in client.name}
+        full = {label_of(client.name.casefold()): client.name for client in clients if client.name and "." in client.name}
         grouped: dict[str, list[_Client]] = {}
         for client in clients:
             name = t.cast(str, client.name)
@@ -386,51 +405,6 @@ class HostIndex:
         for (_, product), count in self._failed.items():
             counts[self._products.texts[product]] += count
         return dict(counts.most_common())
-
-
-def guid(value: t.Any) -> str | None:
-    """Return a GUID in lower case without braces; None for what is none, was blacked out, or is all zeros."""
-    return _guid(value) if isinstance(value, str) else None
-
-
-@functools.lru_cache(maxsize=4096)
-def _guid(value: str) -> str | None:
-    found = _GUID.fullmatch(value.strip())
-    text = found[1].lower() if found else None
-    return None if text == _NO_GUID else text
-
-
-def machine_name(value: t.Any) -> str | None:
-    """Return a machine's name without a final dot; None for what can't be one, a placeholder such as C(<KMS Client name>) for one."""
-    return _machine_name(value) if isinstance(value, str) else None
-
-
-@functools.lru_cache(maxsize=4096)
-def _machine_name(value: str) -> str | None:
-    text = value.strip().rstrip(".")
-    return text if text and not _PLACEHOLDER.search(text) and not _BLACKED_OUT.fullmatch(text) else None
-
-
-@functools.lru_cache(maxsize=4096)
-def same_machine(one: str, other: str) -> bool:
-    """Tell whether two names can be those of one machine: alike in any case, or one is the first label of the other. An address is only itself."""
-    first, second = one.casefold().rstrip("."), other.casefold().rstrip(".")
-    if first == second:
-        return True
-    return _label(first) == _label(second) and ("." not in first or "." not in second)
-
-
-def is_address(name: str) -> bool:
-    """Tell whether a host is named by its address."""
-    try:
-        ipaddress.ip_address(name.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
-
-
-def _label(name: str) -> str:
-    return name if name[:1].isdigit() and is_address(name) else name.partition(".")[0]
 
 
 def _overlap(names: tuple[NameSeen, ...]) -> bool:

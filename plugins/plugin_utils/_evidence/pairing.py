@@ -23,7 +23,8 @@ import typing as t
 
 from .._catalogue import loader
 from .event import APPLICATION_LOG, REQUEST_SENT, REQUEST_SERVED, RESPONSE_PROCESSED, CodeFacts, Events, KmsEvent
-from .host_index import KEEP, HostIndex, Kept, Record, guid, is_address, machine_name, same_machine
+from .host_index import KEEP, HostIndex, Kept, Record
+from .names import comparable, guid, is_address, label_of, machine_name, same_machine
 
 NEVER_ASKED = "never_asked"
 HOST_NOT_REACHED = "host_not_reached"
@@ -385,7 +386,8 @@ def _identity(event: KmsEvent) -> t.Hashable:
     return (
         event.event_id,
         event.record_number if event.record_number is not None else event.time,
-        (event.computer or "").casefold(),
+        # A log that was exported and read has its computer by the short name here and by the full one there.
+        label_of(comparable(event.computer)),
         None if event.code is None else event.code.code,
         *values,
     )

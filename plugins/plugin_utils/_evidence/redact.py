@@ -21,6 +21,8 @@ import ipaddress
 import re
 import typing as t
 
+from .names import GUID as _GUID
+
 # fmt: off
 _VOCABULARY = frozenset({
     "action", "activation_id", "activation_type", "activation_type_enabled", "application", "application_id", "caption", "client_time",
@@ -61,7 +63,6 @@ _FILE_ENDINGS |= {"ps1", "psd1", "psm1", "sys", "txt", "vbs", "wsf", "xml", "yml
 # The extended product id of a host: group, key range, serial number, type of licence, language, build, day of installation (published /dlv outputs).
 _PRODUCT_ID = "[0-9]{5}-[0-9]{5}-[0-9]{3}-[0-9]{6}-[0-9]{2}-[0-9]{4,5}-[0-9.]+-[0-9]{7}"
 _INSTALLATION_ID = "[0-9]{48,63}|(?:[0-9]{6,7}-){8}[0-9]{6,7}"
-_GUID = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _IPV4 = r"(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?!\.[0-9])"
 _IPV6 = r"(?=[0-9A-Fa-f]*:[0-9A-Fa-f:]*:)[0-9A-Fa-f:]+(?:(?:[0-9]{1,3}\.){3}[0-9]{1,3})?(?:%[0-9A-Za-z]+)?(?!:)"
 _LABEL = "[0-9A-Za-z_](?:[0-9A-Za-z_-]*[0-9A-Za-z])?"

@@ -19,7 +19,8 @@ from ..._catalogue.host_keys import CLIENT, SERVER, generation_of, host_key_of
 from ..._catalogue.platforms import platform_of
 from ..._evidence.event import REQUEST_SERVED
 from ..._evidence.facts import ProductFacts
-from ..._evidence.host_index import SharedCmid, guid, same_machine
+from ..._evidence.host_index import SharedCmid
+from ..._evidence.names import guid, same_machine
 from ..._licensing.model import LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, same_name
 from ..client_state import by_directory

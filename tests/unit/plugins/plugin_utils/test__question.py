@@ -198,3 +198,24 @@ def test_a_pasted_event_is_of_one_machine_and_no_output_of_slmgr(text: str, mach
 def test_an_error_of_slmgr_alone_is_told_to_be_no_evidence_of_a_machine() -> None:
     with pytest.raises(EvidenceError, match="holds an error, 0xC004F074, and no output of slmgr .* Next: paste the output of slmgr /dlv"):
         put_question({"pasted": ["Activating Windows ...\nError: 0xC004F074 No Key Management Service (KMS) could be contacted.\n"]}, NOW)
+
+
+def test_a_long_export_that_names_no_machine_is_of_the_one_that_the_user_names_to_its_end(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_question, "RECORDS_KEPT", 3)
+    served = [
+        {
+            "EventID": 12290,
+            "Message": f"0x0,25,pc01.{DOMAIN},{cmid_of('pc01')},2026/11/24 06:{minute:02},1,2,43200,73111121-5638-40f6-bc11-f1d7b0d64300",
+        }
+        for minute in range(6)
+    ]
+    export = tmp_path / "kms.json"
+    for more, computers in (({}, {"kms01"}), ({"MachineName": f"KMS-OLD.{DOMAIN}"}, {f"KMS-OLD.{DOMAIN}"})):
+        export.write_text(json.dumps([row | more for row in served]), encoding="utf-8")
+        question = put_question({"event_exports": [{"path": str(export), "machine": "kms01"}]}, NOW)
+        (host,) = question.machines()
+        assert host.name == "kms01"
+        assert host.events is not None
+        assert {event.computer for event in (*host.events.records, *question.host_records())} == computers

@@ -158,6 +158,16 @@ def test_a_new_reading_takes_the_place_of_an_old_one_and_records_are_kept_once()
     assert len(both.logs) == 2
 
 
+def test_a_record_without_a_number_is_kept_once_however_its_machine_is_spelled() -> None:
+    old, new = (
+        read_events(log({**request_sent(time=ago(hours=5)), "record_number": None, "computer": name}))
+        for name in ("PC01", "pc01.corp.example")
+    )
+    both = joined(old, new)
+    assert both is not None
+    assert len(both.records) == 1
+
+
 def test_registered_results_come_in_any_wrapping() -> None:
     rows = [{"inventory_hostname": "pc01", "activation": kms_client().facts.as_dict(), "changed": False}]
     for data in (rows, rows[0], {"results": rows}, [{"results": rows}]):

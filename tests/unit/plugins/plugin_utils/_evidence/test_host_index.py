@@ -5,13 +5,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+import itertools
 import tracemalloc
 import typing as t
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import KmsEvent
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.host_index import HostIndex, same_machine
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.host_index import HostIndex
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.names import same_machine
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.pairing import Client, pair_fleet
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 from hypothesis import given, settings
@@ -65,6 +68,18 @@ def test_only_12290_count_and_each_record_once() -> None:
     event = served()
     index = HostIndex([event, Try().sent(), event, event.as_dict(), Try().sent().as_dict()])
     assert (index.records, index.ignored, index.duplicates) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(["KMS01.corp.example", "kms01.corp.example", "kms01"])))
+def test_a_record_counts_once_however_its_host_is_spelled(order: tuple[str, ...]) -> None:
+    index = HostIndex(dataclasses.replace(served(), computer=computer) for computer in order)
+    assert (index.records, index.duplicates) == (1, 2)
+    assert [name.casefold() for name in index.hosts] == ["kms01.corp.example"]
+
+
+def test_hosts_of_one_name_in_two_domains_are_two() -> None:
+    index = HostIndex(dataclasses.replace(served(), computer=computer) for computer in ("kms01.a.example", "kms01.b.example", "kms01"))
+    assert index.records == 3
 
 
 @pytest.mark.parametrize(

@@ -472,3 +472,9 @@ def test_a_code_that_names_no_trouble_on_the_way_is_told_as_such() -> None:
     found = only(pair_client("pc01", [dataclasses.replace(Try(count=None), code=0x80070005).sent()]))
     assert (found.outcome, len(found.notes)) == (pairing.HOST_NOT_REACHED, 1)
     assert only(pair_client("pc01", unreached().events())).notes == ()
+
+
+@pytest.mark.parametrize("computers", [("KMS01.corp.example", "kms01"), ("kms01", "kms01.corp.example")])
+def test_a_record_of_the_host_makes_one_attempt_however_the_host_is_spelled(computers: tuple[str, str]) -> None:
+    served = [dataclasses.replace(answer_lost().served(), computer=computer) for computer in computers]
+    assert len(pair_client("pc01", (), served)) == 1
