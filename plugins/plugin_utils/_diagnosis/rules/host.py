@@ -20,10 +20,22 @@ from ..._evidence.facts import FirewallRuleFacts, ProductFacts
 from ..._evidence.view import SrvRecord
 from ..._licensing.model import DEFAULT_PORT, LICENSED
 from ..case import Case, DomainEvidence, MachineEvidence, event_source, same_name
-from ..client_state import CLOCK_TOLERANCE_SECONDS
+from ..client_state import CLOCK_TOLERANCE_SECONDS, application_of
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ..wording import explained, label_of, listed, when
-from ._hosts import COUNT_WINDOW, domains_of_host, full_name, host_products, is_known, other_probes, port_of, probe_proof, reached, way_to
+from ._hosts import (
+    COUNT_WINDOW,
+    domains_of_host,
+    full_name,
+    host_products,
+    is_known,
+    is_office,
+    other_probes,
+    port_of,
+    probe_proof,
+    reached,
+    way_to,
+)
 from .registry import MachineRule
 
 OWNED_BY_ANOTHER = 0x80072338
@@ -85,6 +97,7 @@ def _too_old(machine: MachineEvidence, product: ProductFacts, key: HostKey, plac
             "cumulative update). The file may be older than Windows, so look at the build of Windows itself.",
             _age_proofs(machine, product),
             {"host": full_name(machine), "version": wanted},
+            application=application_of(product),
         )
 
 
@@ -107,6 +120,7 @@ def _too_old_finding(machine: MachineEvidence, product: ProductFacts, sentence: 
         _age_proofs(machine, product),
         {"host": full_name(machine), "version": wanted},
         severity=Severity.INFO if accepted else None,
+        application=application_of(product),
     )
 
 
@@ -160,7 +174,9 @@ def not_licensed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
                 f"The host key {label_of(product)} of {machine.name} is not activated ({license_status_phrase(product.license_status)}){why}: "
                 "every client of it is refused (0xC004F041).",
                 (Proof(f"licence status {product.license_status}{why}", machine.source("products[].license_status")),),
-                {"host": full_name(machine), "activation_id": product.activation_id or "<activation id>"},
+                {"host": full_name(machine), "activation_id": product.activation_id or "<activation_id>"},
+                application=application_of(product),
+                variant="office" if is_office(product) else None,
             )
 
 

@@ -19,6 +19,7 @@ from ..._evidence.event import KMS_LOG, REQUEST_SERVED, KmsEvent
 from ..._evidence.facts import ProductFacts, RequestsFacts
 from ..._licensing.model import COUNT_CAP, LICENSED, THRESHOLD_CLIENT, THRESHOLD_SERVER
 from ..case import Case, MachineEvidence, event_source
+from ..client_state import application_of
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ..wording import explained, label_of, listed, number, when
 from ._hosts import AFFECTED_SHOWN, COUNT_WINDOW, covers, domains_of_host, full_name, host_products, is_office, log_window
@@ -138,6 +139,7 @@ def _by_counters(machine: MachineEvidence, case: Case, product: ProductFacts, *,
                 "whether the number still grows takes a second one.",
                 (Proof(f"failed requests {now.failed} of {_shown(now.total)}", machine.source("products[].requests")),),
                 values,
+                application=application_of(product),
             )
         return
     grown = now.failed - before.failed
@@ -161,6 +163,8 @@ def _by_counters(machine: MachineEvidence, case: Case, product: ProductFacts, *,
             ),
             values,
             severity=None if logged else Severity.WARNING,
+            application=application_of(product),
+            variant="office" if is_office(product) and not logged else None,
         )
 
 
@@ -231,7 +235,15 @@ def _count_zero(machine: MachineEvidence, case: Case, product: ProductFacts) -> 
                 f"Nobody has asked {machine.name} for {label_of(product)} since{when(then)}, {(now - then).days} days ago: its clients do not find it or do "
                 "not reach it."
             )
-            yield Finding("host_count_zero_nobody", machine.name, sentence, tuple(proofs), values, depends_on=domains_of_host(machine))
+            yield Finding(
+                "host_count_zero_nobody",
+                machine.name,
+                sentence,
+                tuple(proofs),
+                values,
+                depends_on=domains_of_host(machine),
+                application=application_of(product),
+            )
         else:
             yield Finding(
                 "host_count_zero_new",
@@ -240,6 +252,7 @@ def _count_zero(machine: MachineEvidence, case: Case, product: ProductFacts) -> 
                 tuple(proofs),
                 values,
                 depends_on=domains_of_host(machine),
+                application=application_of(product),
             )
     elif served > 0:
         yield Finding(
@@ -250,6 +263,7 @@ def _count_zero(machine: MachineEvidence, case: Case, product: ProductFacts) -> 
             tuple(proofs),
             values,
             depends_on=domains_of_host(machine),
+            application=application_of(product),
         )
 
 
@@ -280,6 +294,7 @@ def _count_low(machine: MachineEvidence, case: Case, product: ProductFacts, foun
         f"The count of {label_of(product)} on {machine.name} is {found}: {meaning}.{cap}",
         (Proof(f"count {found}{asked}", machine.source("products[].count")), *_who_asked(machine, case)),
         values,
+        application=application_of(product),
     )
 
 

@@ -22,9 +22,11 @@ from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
     discovery,
     domain,
     endpoint,
+    host_product,
     kms_client,
     kms_host,
     log,
+    office_host_product,
     probe,
     record,
     request_sent,
@@ -188,6 +190,18 @@ def test_the_severity_of_a_finding_outranks_that_of_its_rule(told):
     assert (diagnosis.worst, diagnosis.as_dict()["findings"][0]["severity"]) == (Severity.WARNING, "warning")
 
 
+def test_a_host_key_of_office_that_is_not_activated_is_no_cause_of_what_windows_meets():
+    host = kms_host(products=[host_product(), office_host_product(license_status=5)])
+    asked = log(request_sent(time=ago(hours=2), code=0xC004F041, license_status=5))
+    client = kms_client(product={"license_status": 5, "grace_minutes": 0}, events=asked)
+    diagnosis = engine.diagnose(lambda: [host, client], now=NOW, srv=[domain(record())], probes=[probe()])
+    found = shape(diagnosis)
+    assert found["host_not_licensed", "kms01"] == []
+    assert found["client_host_not_licensed", "pc01"] == [("client_not_activated", 1, ("pc01",))]
+    remedy = next(f for f in diagnosis.as_dict()["findings"] if f["id"] == "host_not_licensed")["remedy"]
+    assert remedy["task"] is None and "47f3b983" in remedy["command"]
+
+
 # --- order, limits, words
 
 
@@ -270,6 +284,27 @@ def test_what_could_not_be_judged_is_counted_by_what_it_lacks(told):
     ]
     assert diagnosis.verdict == "No fault was found; 31 machines looked at (0 KMS hosts); 2 things could not be judged."
     assert diagnosis.worst is None
+
+
+def test_what_could_not_be_judged_of_a_large_fleet_is_a_few_lines():
+    """Each names what is lacking and no machine, so that twenty thousand clients come to as many lines as one."""
+    needy = {"license_status": 5, "grace_minutes": 0}
+    wrapped = log(slui_failed(0xC004F074), application={"complete": False})
+
+    def set_to(name):
+        return {"kms_machine_configured": {"name": f"{name}.elsewhere.example.net", "port": 1688}}
+
+    def fleet(size):
+        for n in range(size):
+            yield kms_client(f"a{n}", product=needy)
+            yield kms_client(f"b{n}", product=needy, events=wrapped, discovery=discovery(endpoint("timeout")))
+            yield kms_client(f"c{n}", product=needy, service=set_to(f"c{n}"))
+            yield kms_client(f"d{n}", product={"license_status": None})
+            yield kms_client(f"e{n}", machine={"edition_id": None}, product={**needy, "partial_key": "WFG99"})
+
+    one, many = (engine.diagnose(lambda size=size: fleet(size), now=NOW, srv=[domain(record())]).gaps for size in (1, 30))
+    assert len(one) == len(many) > 4
+    assert all(gap.count >= 30 for gap in many if gap.rule.startswith("client"))
 
 
 def test_the_remedy_is_filled_and_what_nobody_filled_can_be_read(told):
