@@ -13,6 +13,7 @@ from __future__ import annotations
 import concurrent.futures
 import dataclasses
 import errno
+import ipaddress
 import re
 import socket
 import time
@@ -27,8 +28,9 @@ OUTCOMES = ("connected", "refused", "timeout", "unreachable", "no_address")
 AT_ONCE = 16
 """Endpoints that are tried side by side."""
 
-_BRACKETED = re.compile(r"\[([^\[\]]+)\](?::([0-9]{1,5}))?")
-_NAMED = re.compile(r"([^:\[\]\s]+)(?::([0-9]{1,5}))?")
+_WRITTEN = re.compile(r"(\[[^\[\]]+\]|[^:\[\]\s/]+)(?::([0-9]+))?")
+_NAME = re.compile(r"[^:\[\]\s/]+")
+_PORT = re.compile("0|[1-9][0-9]{0,4}")
 _HOW = "write it as host, host:port, [IPv6 address]:port, or a mapping with host and port"
 
 
@@ -63,21 +65,33 @@ def _parse(value: t.Any) -> Endpoint:
     if isinstance(value, dict):
         if not set(value) <= {"host", "port"} or not value.get("host"):
             raise ValueError(f"an endpoint has the keys {', '.join(map(str, value)) or 'of nothing'}; {_HOW}")
-        host, port = str(value["host"]).strip(), str(value.get("port", DEFAULT_PORT))
-        host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    else:
-        text = str(value).strip()
+        host, port = value["host"], value.get("port", DEFAULT_PORT)
+        if not isinstance(host, str):
+            raise ValueError(f"{host!r} is no name or address of a host; {_HOW}")
+        host = host.strip()
+    elif isinstance(value, str):
         # An IPv6 address without brackets has colons of its own, and so no port.
-        found = _BRACKETED.fullmatch(text) or _NAMED.fullmatch(text)
-        bare = found is None and text.count(":") > 1 and re.fullmatch(r"[0-9A-Fa-f:.]+(?:%\w+)?", text) is not None
-        if found is None and not bare:
-            raise ValueError(f"{text!r} is no endpoint; {_HOW}")
-        host, port = (text, str(DEFAULT_PORT)) if found is None else (found[1], found[2] or str(DEFAULT_PORT))
-    if not host or re.search(r"\s", host):
+        found = None if _is_ipv6(value.strip()) else _WRITTEN.fullmatch(value.strip())
+        host, port = (value.strip(), None) if found is None else found.groups()
+        if found is None and not _is_ipv6(host):
+            raise ValueError(f"{host!r} is no endpoint; {_HOW}")
+        port = DEFAULT_PORT if port is None else port
+    else:
+        raise ValueError(f"{value!r} is no endpoint; {_HOW}")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not _is_ipv6(bare) and (bare != host or not _NAME.fullmatch(host) or not host.isprintable()):
         raise ValueError(f"{host!r} is no name or address of a host; {_HOW}")
-    if not re.fullmatch(r"[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
-        raise ValueError(f"the port of {host} is {port}; ports go from 1 to 65535")
-    return Endpoint(host, int(port))
+    if isinstance(port, bool) or not _PORT.fullmatch(str(port)) or not 1 <= int(port) <= 65535:
+        raise ValueError(f"the port of {bare} is {port}; ports go from 1 to 65535")
+    return Endpoint(bare, int(port))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def probe_all(endpoints: t.Sequence[Endpoint], timeout_seconds: float) -> list[Probe]:
