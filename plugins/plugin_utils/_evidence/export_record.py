@@ -176,7 +176,8 @@ class Dates:
     """Reads the times of one export.
 
     Windows writes local times in the order of the machine's region, and 3/4/2026 is one of two days. Such a date is read where the record itself tells
-    (12288, 12289 and 12290 have the time in UTC in their data) or where another date of the same export has shown the order; it is not guessed.
+    (12288, 12289 and 12290 have the time in UTC in their data) or where an earlier date of the same export has shown the order; it is not guessed. What comes
+    before the first such date stays without a time: an export is read once, as a stream.
     """
 
     def __init__(self) -> None:

@@ -244,7 +244,7 @@ def _values(file: t.TextIO) -> t.Iterator[t.Any]:
                     at = end
                     continue
             except json.JSONDecodeError as error:
-                cut = error.pos >= len(buffer) - 8 or error.msg.startswith(("Unterminated", "Invalid \\"))
+                cut = error.pos >= len(buffer) - 8 or error.msg.startswith("Unterminated")
                 problem = error.msg if ended or not cut or len(buffer) - at > _LONGEST_VALUE else ""
             except (ValueError, RecursionError):
                 problem = "a number or a nesting beyond measure"

@@ -63,10 +63,16 @@ class FactsFiles:
                 each(row)
 
     def __iter__(self) -> t.Iterator[Row]:
-        """Give each machine's last line, in the order of the files."""
+        """Give each machine's last line, in the order of the files. Raises EvidenceError for a file that was written anew since it was looked at."""
         for path, wanted in zip(self._paths, self._wanted, strict=True):
-            for _offset, row in self._lines(path, wanted):
+            left = set(wanted)
+            for offset, row in self._lines(path, wanted):
+                if row.name not in self.names:
+                    raise _changed(path)
+                left.discard(offset)
                 yield row
+            if left:
+                raise _changed(path)
 
     @staticmethod
     def _lines(path: pathlib.Path, wanted: set[int] | None) -> t.Iterator[tuple[int, Row]]:
@@ -79,6 +85,10 @@ class FactsFiles:
                         yield begin, _row(line, f"line {number} of {path}")
         except OSError as error:
             raise EvidenceError(f"the facts file {path} can't be read: {error.strerror or error}. {NEXT_FACTS}") from None
+
+
+def _changed(path: pathlib.Path) -> EvidenceError:
+    return EvidenceError(f"the facts file {path} changed while it was read. Next: run it again when nothing writes the file any more")
 
 
 def _row(line: bytes, where: str) -> Row:

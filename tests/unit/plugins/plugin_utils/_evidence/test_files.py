@@ -94,3 +94,19 @@ def test_a_text_of_several_lines_is_itself_and_one_line_is_a_path(tmp_path: path
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_texts_are_read_as_windows_programs_save_them(encoding: str) -> None:
     assert decode("Lizenzstatus: Lizenziert (für 180 Tage)".encode(encoding)) == "Lizenzstatus: Lizenziert (für 180 Tage)"
+
+
+@pytest.mark.parametrize("now", [[line("a")], [line("a"), line("c")], [line("longer"), line("b")]])
+def test_a_file_that_is_written_anew_between_the_readings_loses_no_machine_in_silence(tmp_path: pathlib.Path, now: list[object]) -> None:
+    path = facts_file(tmp_path, line("a"), line("b"))
+    files = FactsFiles([path])
+    facts_file(tmp_path, *now)
+    with pytest.raises(EvidenceError, match=r"facts.jsonl changed while it was read\. Next: "):
+        list(files)
+
+
+def test_lines_that_are_added_meanwhile_are_for_the_next_time(tmp_path: pathlib.Path) -> None:
+    path = facts_file(tmp_path, line("a"), line("b"))
+    files = FactsFiles([path])
+    facts_file(tmp_path, line("a"), line("b"), line("c"))
+    assert [row.name for row in files] == ["a", "b"]
