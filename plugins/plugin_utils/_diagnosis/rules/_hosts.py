@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import typing as t
 
 from ..._evidence.event import REQUEST_SERVED, KmsEvent
 from ..._evidence.facts import ProductFacts
@@ -151,6 +152,12 @@ def same_name_of(event: KmsEvent) -> str:
     """Return the client that a 12290 names, made comparable: a host asks itself, too, where it is a client of its own."""
     client = event.fields.get("client")
     return same_name(client) if isinstance(client, str) else ""
+
+
+def seers(probes: t.Iterable[EndpointView]) -> tuple[str, ...]:
+    """Return who tried, for a sentence."""
+    names = (probe.seen_from or "controller" for probe in probes)
+    return tuple(dict.fromkeys("the controller" if same_name(name) == "controller" else name for name in names))
 
 
 def probe_proof(probe: EndpointView) -> Proof:

@@ -34,6 +34,7 @@ from ._hosts import (
     port_of,
     probe_proof,
     reached,
+    seers,
     way_to,
 )
 from .registry import MachineRule
@@ -365,16 +366,16 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
         "unreachable": "there is no way to it: it is switched off, or its network is not reached from there",
         "no_address": "its name has no address there",
     }.get(worst, worst)
-    others = tuple(dict.fromkeys(probe.seen_from or "the controller" for probe in probes))
+    others = seers(probes)
     # Whoever else than the controller tried stands where clients may stand.
-    alone = way.closed is None and all(same_name(name).removeprefix("the ") == "controller" for name in others)
+    alone = way.closed is None and others == ("the controller",)
     proofs = [probe_proof(probe) for probe in probes[:5]]
     if way.closed is not None and way.closed not in proofs:
         proofs.append(way.closed)
     yield Finding(
         rule,
         machine.name,
-        f"TCP {port} of {full_name(machine)} is not reached from {'the controller' if alone else listed(others)} ({worst.replace('_', ' ')}): {meaning}."
+        f"TCP {port} of {full_name(machine)} is not reached from {listed(others)} ({worst.replace('_', ' ')}): {meaning}."
         + (" Whether clients reach it is not known." if alone else f" {way.closed.text}." if way.closed is not None else ""),
         tuple(proofs),
         {"host": full_name(machine), "port": str(port)},

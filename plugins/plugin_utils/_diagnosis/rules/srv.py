@@ -15,10 +15,11 @@ import dataclasses
 import typing as t
 
 from ..._evidence.view import CONNECTED, SrvRecord
+from ..._licensing.model import DEFAULT_PORT
 from ..case import Case, DomainEvidence, MachineEvidence, same_name
 from ..finding import Finding, Judgement, Proof, Severity, Unjudged
 from ..wording import listed, number
-from ._hosts import domains_of_host, full_name, is_known, probe_proof, way_to
+from ._hosts import domains_of_host, full_name, is_known, port_of, probe_proof, seers, way_to
 from .registry import CaseRule
 
 ANSWERED = "answered"
@@ -48,7 +49,7 @@ def missing(case: Case) -> t.Iterator[Judgement]:
                 evidence.domain,
                 f"{evidence.name} has no SRV record on {listed(held)}, and the resolver gave no answer ({evidence.status}){told}",
                 (Proof(f"no record on {listed(held)}", source), *proofs),
-                {"domain": evidence.domain},
+                _record_to_make(case, evidence),
                 severity=severity,
             )
     known = {same_name(evidence.domain) for evidence in case.srv}
@@ -82,7 +83,7 @@ def host_missing(case: Case) -> t.Iterator[Judgement]:
                     Proof("no record of " + host.name, f"srv_info of {evidence.domain}"),
                     Proof("publishing is on", host.source("host.dns_publishing")),
                 ),
-                {"domain": evidence.domain},
+                {"domain": evidence.domain, "host": full_name(host), "port": str(port_of(host))},
                 depends_on=(host.name,),
                 severity=Severity.WARNING,
             )
@@ -108,10 +109,20 @@ def _missing(case: Case, evidence: DomainEvidence, held: t.Mapping[str, tuple[Sr
         evidence.domain,
         sentence,
         (*proofs, *needed_by),
-        {"domain": evidence.domain, "host": next((full_name(host) for host in case.hosts if host.is_kms_host), "<host>")},
+        _record_to_make(case, evidence),
         # A resolver that lags behind is served by time alone.
         severity=Severity.WARNING if holders and not evidence.records else severity,
     )
+
+
+def _record_to_make(case: Case, evidence: DomainEvidence) -> dict[str, str]:
+    """Return what a record for a domain would have: a KMS host that publishes itself there, else the first one that is known."""
+    hosts = [host for host in case.hosts if host.is_kms_host]
+    own = [host for host in hosts if same_name(evidence.domain) in domains_of_host(host)]
+    host = next(iter(own or hosts), None)
+    if host is None:
+        return {"domain": evidence.domain, "port": str(DEFAULT_PORT)}
+    return {"domain": evidence.domain, "host": full_name(host), "port": str(port_of(host))}
 
 
 def _who_needs(case: Case, evidence: DomainEvidence) -> tuple[str, tuple[Proof, ...], Severity | None]:
@@ -251,11 +262,10 @@ def _fault(case: Case, evidence: DomainEvidence, record: SrvRecord, host: Machin
             return None
         return Unjudged("srv_target_not_reached", evidence.domain, f"endpoint_info of {record.target}, port {record.port}")
     refused = any(probe.outcome == "refused" for probe in probes)
-    who = listed(dict.fromkeys(probe.seen_from or "the controller" for probe in probes))
     how = listed(dict.fromkeys(probe.outcome.replace("_", " ") for probe in probes))
     return _Fault(
         "srv_target_not_reached",
-        f"a host that is not reached from {who} ({how})",
+        f"a host that is not reached from {listed(seers(probes))} ({how})",
         probe_proof(probes[0]),
         certain=refused or failed is not None,
     )

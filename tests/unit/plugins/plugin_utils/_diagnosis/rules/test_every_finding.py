@@ -198,7 +198,8 @@ def test_what_to_do_names_what_it_is_about(rule):
     assert not {word for text in texts for word in re.findall(r"<[a-z_ ]+>", text)}
 
 
-def test_a_healthy_estate_gives_no_finding_and_no_gap():
+@pytest.mark.parametrize("met", ["connected", "timeout", "unreachable", "no_address"])
+def test_a_healthy_estate_gives_no_finding_and_no_gap_whatever_the_controller_meets(met):
     served = log(*(request_served(f"pc{n}", time=ago(days=1)) for n in range(30)))
     machines = [
         kms_host(events=served),
@@ -211,5 +212,8 @@ def test_a_healthy_estate_gives_no_finding_and_no_gap():
             for n in range(30)
         ),
     ]
-    diagnosis = diagnosed({"machines": machines, "srv": [domain(record())], "probes": [probe()], "policy": Policy((KMS01,))})
+    diagnosis = diagnosed({"machines": machines, "srv": [domain(record())], "probes": [probe(outcome=met)], "policy": Policy((KMS01,))})
     assert (dict(diagnosis.counts), diagnosis.gaps) == ({}, ())
+    # Nor does a record look dead where nothing is known of its host but what its clients tell.
+    without_host = diagnosed({"machines": machines[1:], "srv": [domain(record())], "probes": [probe(outcome=met)]})
+    assert dict(without_host.counts) == {}
