@@ -107,14 +107,16 @@ def way_to(machine: MachineEvidence, case: Case, port: int | None = None) -> Way
     served = _last_served(machine, case)
     if served is not None:
         seen.append(served)
-    bad = [(c.moment, c.proof) for (name, at), c in case.not_reached.items() if at == wanted and case.host_named(name) is machine]
-    # An answer of the machine itself, unlike silence.
-    bad += [(case.now, probe_proof(probe)) for probe in other_probes(machine, case, wanted) if probe.outcome == "refused"]
     newest = max(seen, key=lambda found: found[0], default=None)
-    failed = max(bad, key=lambda found: found[0], default=None)
-    if newest is not None and (failed is None or newest[0] > failed[0]):
-        return Way(through=newest[1])
-    return Way(closed=None if failed is None else failed[1])
+    bad = [contact for (name, at), contact in case.not_reached.items() if at == wanted and case.host_named(name) is machine]
+    failed = max(bad, key=lambda contact: contact.moment, default=None)
+    if failed is not None and (newest is None or failed.moment >= newest[0]):
+        return Way(closed=failed.proof)
+    # A refusal is an answer, unlike silence; but a firewall on the way may give it, so that beside a client who got in lately it proves nothing.
+    refused = next((probe for probe in other_probes(machine, case, wanted) if probe.outcome == "refused"), None)
+    if refused is None:
+        return Way(through=None if newest is None else newest[1])
+    return Way(closed=probe_proof(refused) if newest is None else None)
 
 
 def _last_served(machine: MachineEvidence, case: Case) -> tuple[datetime.datetime, Proof] | None:

@@ -370,14 +370,14 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     # Whoever else than the controller tried stands where clients may stand.
     alone = way.closed is None and others == ("the controller",)
     proofs = [probe_proof(probe) for probe in probes[:5]]
-    if way.closed is not None and way.closed not in proofs:
-        proofs.append(way.closed)
+    # A client that was kept out, too, where it is not one of those who were told of already.
+    client = way.closed if way.closed is not None and way.closed not in map(probe_proof, probes) else None
+    told = " Whether clients reach it is not known." if alone else f" Nor by a client: {client.text}." if client is not None else ""
     yield Finding(
         rule,
         machine.name,
-        f"TCP {port} of {full_name(machine)} is not reached from {listed(others)} ({worst.replace('_', ' ')}): {meaning}."
-        + (" Whether clients reach it is not known." if alone else f" {way.closed.text}." if way.closed is not None else ""),
-        tuple(proofs),
+        f"TCP {port} of {full_name(machine)} is not reached from {listed(others)} ({worst.replace('_', ' ')}): {meaning}.{told}",
+        (*proofs, *((client,) if client is not None else ())),
         {"host": full_name(machine), "port": str(port)},
         severity=Severity.WARNING if alone else None,
     )

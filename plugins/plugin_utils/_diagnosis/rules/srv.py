@@ -267,7 +267,7 @@ def _fault(case: Case, evidence: DomainEvidence, record: SrvRecord, host: Machin
         "srv_target_not_reached",
         f"a host that is not reached from {listed(seers(probes))} ({how})",
         probe_proof(probes[0]),
-        certain=refused or failed is not None,
+        certain=failed is not None or (refused and newest is None and (way is None or way.closed is not None)),
     )
 
 

@@ -243,6 +243,8 @@ def test_a_controller_that_gets_no_answer_alone_proves_little():
     finding = the_finding(judged(rules.port_closed, kms_host(), probes=[probe(outcome="timeout")]))
     assert finding.severity is Severity.WARNING and "not reached from the controller" in finding.sentence
     assert the_finding(judged(rules.port_closed, kms_host(), probes=[probe(outcome="refused")])).severity is None
+    served = kms_host(events=log(request_served(time=ago(hours=1))))
+    assert the_finding(judged(rules.port_closed, served, probes=[probe(outcome="refused")])).severity is Severity.WARNING
     # A client that asks another host, or long ago, or itself, shows nothing of this one.
     for client in (
         kms_client(discovery=discovery(endpoint(host="kms02.corp.example.com")), product={"kms_machine_discovered": None}),
