@@ -5,22 +5,19 @@
 
 from __future__ import annotations
 
-import codecs
 import typing as t
 
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._evidence.dlv import parse_dlv as parse
+from ..plugin_utils._evidence.texts import decode
 from ..plugin_utils._keys import mask_result
-
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def parse_dlv(text: t.Any) -> dict[str, t.Any]:
     """Return what a pasted output of slmgr.vbs or ospp.vbs says, as plain data. Raises AnsibleFilterError for anything but a text."""
     if isinstance(text, bytes):
-        # What PowerShell redirects into a file is UTF-16.
-        text = text.decode("utf-16" if text.startswith(_UTF16) else "utf-8", errors="replace")
+        text = decode(text)
     if not isinstance(text, str):
         raise AnsibleFilterError(
             f"parse_dlv reads the text that slmgr.vbs printed, and got {_kind(text)}; "

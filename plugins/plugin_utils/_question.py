@@ -14,6 +14,7 @@ import datetime
 import pathlib
 import typing as t
 
+from ._controller_files import FactsFiles, Row, Text, read_export_file, read_text
 from ._diagnosis.case import MachineEvidence, Policy, same_name
 from ._diagnosis.engine import Diagnosis, diagnose
 from ._diagnosis.inputs import (
@@ -34,7 +35,6 @@ from ._evidence.event import REQUEST_SERVED, Events, KmsEvent
 from ._evidence.export_record import UNREADABLE, ExportError
 from ._evidence.exports import read_export
 from ._evidence.facts import Facts, HostFacts, ProductFacts, ServiceFacts
-from ._evidence.files import FactsFiles, Row, Text, read_text
 from ._evidence.plain import EvidenceError
 from ._keys import mask_keys
 
@@ -228,7 +228,7 @@ class _Export:
 
     def _read(self) -> t.Iterator[tuple[KmsEvent, bool]]:
         counts: collections.Counter[str] = collections.Counter()
-        for event in read_export(self._path, str(self._path)):
+        for event in read_export_file(self._path):
             if self._machine and not event.computer and event.event_id != UNREADABLE:
                 # Only where the log does not say: a name that it does say is the same wherever the record was read.
                 event = dataclasses.replace(event, computer=self._machine)

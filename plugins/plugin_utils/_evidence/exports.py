@@ -23,7 +23,6 @@ import importlib
 import io
 import json
 import os
-import pathlib
 import re
 import struct
 import typing as t
@@ -36,10 +35,11 @@ from .export_table import looks_like_table, read_table
 from .export_text import read_text
 from .export_xml import XML_BEGIN, read_record, read_xml
 from .plain import EvidenceError
+from .texts import encoding_of
 
 __all__ = ["ExportError", "read_data", "read_export"]
 
-Source = str | bytes | os.PathLike[str]
+Source = str | bytes | t.Callable[[], t.BinaryIO]
 
 _CHUNK = 64 * 1024
 """Characters that are read at once, and bytes by which a form is told."""
@@ -60,24 +60,22 @@ _AS_XML = "on Windows: wevtutil qe FILE.evtx /lf:true /f:xml > FILE.xml"
 def read_export(source: Source, name: str | None = None) -> t.Iterator[KmsEvent]:
     """Return the licensing events of an export or a paste, one after the other, in its order.
 
-    source: a path (os.PathLike), the content (bytes) or a text (str); a str is never taken for the name of a file.
-    name:   how errors call it; the file's name by default.
+    source: what opens it, a file for one; or the content (bytes); or a text (str), which is never taken for the name of a file.
+    name:   how errors call it.
 
     Records that another program wrote are left out. Raises ExportError: at once for what can't be opened or is of no form that is known, and while
     reading where a file turns out to be none.
     """
-    if isinstance(source, os.PathLike):
-        path = pathlib.Path(source)
-        name = mask_keys(name or path.name)
-        try:
-            with path.open("rb") as file:
-                begin = file.read(_CHUNK)
-        except OSError as error:
-            raise ExportError(f"{name} can't be opened: {error.strerror or error}") from None
-        return _read_bytes(begin, lambda: path.open("rb"), name)
     name = mask_keys(name or "the text")
     if isinstance(source, str):
         return _read_chars(source[:_CHUNK], lambda: io.StringIO(source, newline=""), name)
+    if callable(source):
+        try:
+            with source() as file:
+                begin = file.read(_CHUNK)
+        except OSError as error:
+            raise ExportError(f"{name} can't be opened: {error.strerror or error}") from None
+        return _read_bytes(begin, source, name)
     content = bytes(source)
     return _read_bytes(content[:_CHUNK], lambda: io.BytesIO(content), name)
 
@@ -89,22 +87,9 @@ def _read_bytes(begin: bytes, opened: t.Callable[[], t.BinaryIO], name: str) -> 
         raise ExportError(f"{name} is an event log of Windows 2003 or older, which has no KMS events of a form that is known")
     if begin.startswith((b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf")):
         raise ExportError(f"{name} is packed; unpack it and read the files in it")
-    encoding = _encoding(begin)
+    encoding = encoding_of(begin)
     chars = codecs.getincrementaldecoder(encoding)("replace").decode(begin)
     return _read_chars(chars, lambda: io.TextIOWrapper(opened(), encoding, "replace", newline=""), name)
-
-
-def _encoding(begin: bytes) -> str:
-    """Return the encoding of a text: what PowerShell's > and Event Viewer write is UTF-16, at times without a mark."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if begin.startswith(mark):
-            return encoding
-    head = begin[:200]
-    for encoding, zeros in (("utf-16-le", head[1::2]), ("utf-16-be", head[0::2])):
-        if len(zeros) >= 2 and zeros.count(0) * 4 >= len(zeros) * 3 and head.count(0) == zeros.count(0):
-            return encoding
-    # A code page of Windows is read as it is: everything that counts is ASCII.
-    return "utf-8"
 
 
 def _read_chars(begin: str, opened: t.Callable[[], t.TextIO], name: str) -> t.Iterator[KmsEvent]:

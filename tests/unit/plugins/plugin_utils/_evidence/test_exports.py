@@ -11,13 +11,14 @@ import importlib
 import io
 import itertools
 import json
+import pathlib
 import tracemalloc
 
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence import exports
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.events import decode
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.export_xml import read_xml
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.exports import ExportError, read_data, read_export
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.exports import ExportError, read_data
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -40,6 +41,13 @@ KMS = "Key Management Service"
 WHEN = datetime.datetime(2026, 11, 24, 8, 15, 2, tzinfo=datetime.UTC)
 RECORDS = [xml(12288, [SENT]), xml(12290, ELEMENTS, record=2, log=KMS), xml(12289, [PROCESSED], record=3)]
 SENTENCE = SENTENCES["en"]
+
+
+def read_export(source, name=None):
+    """Read an export from a file, too: by its name."""
+    if isinstance(source, pathlib.Path):
+        return exports.read_export(lambda: source.open("rb"), name or source.name)
+    return exports.read_export(source, name)
 
 
 def seconds(event):

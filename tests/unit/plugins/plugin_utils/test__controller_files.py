@@ -10,7 +10,7 @@ import pathlib
 import tracemalloc
 
 import pytest
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.files import FactsFiles, decode, read_text
+from ansible_collections.activation.kms.plugins.plugin_utils._controller_files import FactsFiles, read_text
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 
 KEY = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
@@ -89,11 +89,6 @@ def test_a_text_of_several_lines_is_itself_and_one_line_is_a_path(tmp_path: path
         read_text(str(tmp_path / "other.txt"))
     with pytest.raises(EvidenceError, match="there is no file"):
         read_text("   ")
-
-
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_texts_are_read_as_windows_programs_save_them(encoding: str) -> None:
-    assert decode("Lizenzstatus: Lizenziert (für 180 Tage)".encode(encoding)) == "Lizenzstatus: Lizenziert (für 180 Tage)"
 
 
 @pytest.mark.parametrize("now", [[line("a")], [line("a"), line("c")], [line("longer"), line("b")]])

@@ -1,7 +1,7 @@
 # Copyright (c) 2026 activation.kms contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Evidence in files of the controller: facts files as a stream, and pasted text.
+"""Evidence in files of the controller: facts files as a stream, pasted text, exported logs.
 
 FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 
@@ -10,14 +10,16 @@ An error names the file, the line, what was found there and the next step: evide
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 import json
 import pathlib
 import typing as t
 
-from .._keys import mask_keys
-from .plain import EvidenceError
+from ._evidence.event import KmsEvent
+from ._evidence.exports import read_export
+from ._evidence.plain import EvidenceError
+from ._evidence.texts import decode
+from ._keys import mask_keys
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Size of a pasted text. A long /dlv all has a megabyte; what is larger is not what somebody pasted."""
@@ -128,7 +130,7 @@ class Text:
 def read_text(value: str, which: str = "pasted text") -> Text:
     """Return a text that is given itself or by the path of its file; a value of one line is taken for a path when there is such a file.
 
-    A file may be UTF-8 or, as Windows' redirections and Notepad save it, UTF-16 with a byte order mark; other bytes are read as Windows-1252. Raises
+    How a file is encoded is told by its bytes: L(decode). Raises
     EvidenceError for a path that leads to no readable file: one line that ends like a file's name, or has no blank in it.
     """
     if "\n" in value or "\r" in value:
@@ -147,15 +149,9 @@ def read_text(value: str, which: str = "pasted text") -> Text:
     return Text(which, value)
 
 
-def decode(data: bytes) -> str:
-    """Return the text that bytes of a file hold: by their byte order mark, else UTF-8, else Windows-1252."""
-    for mark, encoding in ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16")):
-        if data.startswith(mark):
-            return data.decode(encoding, errors="replace")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")
+def read_export_file(path: pathlib.Path) -> t.Iterator[KmsEvent]:
+    """Return the licensing events of an exported log, as L(read_export) does. The file is read as it is asked for."""
+    return read_export(lambda: path.open("rb"), str(path))
 
 
 def _bytes_of(path: pathlib.Path) -> bytes:
