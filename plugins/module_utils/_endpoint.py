@@ -67,7 +67,7 @@ def _parse(value: t.Any) -> Endpoint:
             raise ValueError(f"an endpoint has the keys {', '.join(map(str, value)) or 'of nothing'}; {_HOW}")
         host, port = value["host"], value.get("port", DEFAULT_PORT)
         if not isinstance(host, str):
-            raise ValueError(f"{host!r} is no name or address of a host; {_HOW}")
+            raise ValueError(f"{host!r} is no name or address of a host; {_HOW}")  # noqa: TRY004  (one kind of error for every endpoint)
         host = host.strip()
     elif isinstance(value, str):
         # An IPv6 address without brackets has colons of its own, and so no port.
@@ -77,7 +77,7 @@ def _parse(value: t.Any) -> Endpoint:
             raise ValueError(f"{host!r} is no endpoint; {_HOW}")
         port = DEFAULT_PORT if port is None else port
     else:
-        raise ValueError(f"{value!r} is no endpoint; {_HOW}")
+        raise ValueError(f"{value!r} is no endpoint; {_HOW}")  # noqa: TRY004
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not _is_ipv6(bare) and (bare != host or not _NAME.fullmatch(host) or not host.isprintable()):
         raise ValueError(f"{host!r} is no name or address of a host; {_HOW}")
