@@ -18,7 +18,7 @@ import re
 import typing as t
 
 from .._catalogue.dlv_labels import COLON, LABELS, Meaning, fold, sentence_key, squeeze
-from .._catalogue.loader import explain_code
+from .codes import CodeFacts, code_facts
 from .dlv_facts import Block, Run, facts_and_extra
 from .dlv_values import settle
 from .facts import Facts
@@ -268,18 +268,14 @@ class _Reader:
     def _error(self, text: str) -> None:
         run = self.run_or_new()
         errors = run.errors_here(self.block)
-        codes = [f"0x{int(code, 16):08X}" for code in _CODE.findall(text)]
-        found: list[str | None] = [*codes] or [None]
-        for code in found:
-            known = explain_code(int(code, 16)) if code else None
-            earlier = next((error for error in errors if code and error["code"] == code), None)
+        codes: list[CodeFacts | None] = [code_facts(int(code, 16)) for code in _CODE.findall(text)]
+        for known in codes or [None]:
+            earlier = next((error for error in errors if known and error["code"] == known.code), None)
             if earlier is not None:
                 if text not in earlier["text"]:
                     earlier["text"] += " " + text
                 continue
-            errors.append(
-                {"code": code, "symbol": known.symbol if known else None, "meaning": known.meaning if known else None, "text": text}
-            )
+            errors.append({**(plain(known) if known else dict.fromkeys(("code", "symbol", "meaning"))), "text": text})
 
     def _unknown(self, place: int) -> None:
         text = self.lines[place].text

@@ -13,8 +13,9 @@ import dataclasses
 import re
 import typing as t
 
-from .._catalogue.loader import application_name, code_text, explain_code, license_status_word, role_of
+from .._catalogue.loader import application_name, license_status_word, role_of
 from .._licensing.model import LEVEL_PRODUCT, LICENSED, explain_count
+from .codes import code_facts
 from .dlv_values import Endpoint
 from .facts import (
     Facts,
@@ -23,7 +24,6 @@ from .facts import (
     LookupDomainFacts,
     MachineFacts,
     ProductFacts,
-    ReasonFacts,
     RequestsFacts,
     ServiceFacts,
 )
@@ -392,7 +392,7 @@ class _Writer:
             partial_key=block.get("partial_key"),
             license_status=STATUS.get(status) if status else None,
             license_status_word=status if status in STATUS else None,
-            reason=_reason(block.get("reason")),
+            reason=None if (reason := block.get("reason")) is None else code_facts(reason),
             grace_minutes=0 if "xpr_permanent" in block.xpr and not block.has("grace") else block.get("grace"),
             is_addon=block.is_addon,
             activation_type=_activation_type(block, status),
@@ -493,13 +493,6 @@ def _rearms_of(block: Block) -> int | None:
 
 def _endpoint(found: Endpoint | None, level: str | None, address: str | None, activation_id: str | None) -> KmsMachineFacts | None:
     return KmsMachineFacts(found.name, found.port, level, address, activation_id) if found else None
-
-
-def _reason(code: int | None) -> ReasonFacts | None:
-    if code is None:
-        return None
-    known = explain_code(code)
-    return ReasonFacts(code_text(code), known.symbol if known else None, known.meaning if known else None)
 
 
 def _activation_type(block: Block, status: str | None) -> str | None:

@@ -10,11 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import functools
-import re
 import typing as t
 
-from .._keys import mask_keys
+from .codes import CodeFacts
 from .plain import EvidenceError, build, moment, plain
 
 APPLICATION_LOG = "Application"
@@ -31,34 +29,6 @@ PUBLISHED = 12294
 
 MOMENTS = frozenset({"client_time"})
 """Names of fields that hold moments."""
-
-_CODE = re.compile("0x[0-9A-Fa-f]{1,8}")
-
-
-@functools.lru_cache(maxsize=1024)
-def code_number(code: str) -> int:
-    """Return the unsigned number of a code such as 0xC004F038. Raises ValueError when it is none."""
-    if not isinstance(code, str) or _CODE.fullmatch(code) is None:
-        raise ValueError(f"has a code that is no number such as 0xC004F038 but {mask_keys(repr(code))[:60]}")
-    return int(code, 16)
-
-
-@dataclasses.dataclass(frozen=True)
-class CodeFacts:
-    """An HRESULT or Win32 code with what is known of it."""
-
-    code: str
-    symbol: str | None = None
-    meaning: str | None = None
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a code that is none."""
-        code_number(self.code)
-
-    @property
-    def number(self) -> int:
-        """The code as an unsigned number."""
-        return code_number(self.code)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,9 +23,10 @@ import re
 import typing as t
 
 from .._catalogue.event_types import EventType, Field, event_type, flag_words
-from .._catalogue.loader import code_text, explain_code, license_status_word
+from .._catalogue.loader import license_status_word
 from .._keys import mask_keys, one_line
-from .event import CodeFacts, KmsEvent
+from .codes import CodeFacts, code_facts
+from .event import KmsEvent
 from .names import GUID as _GUID
 from .plain import in_utc
 
@@ -152,15 +153,6 @@ def is_of_another_program(event_id: int, source: str | None) -> bool:
     False without a source, and for 12288 to 12294, whose source is spelled in at least three ways: they are told by their number and their data.
     """
     return bool(source) and not 12288 <= event_id <= 12294 and not is_licensing_source(source or "")
-
-
-@functools.lru_cache(maxsize=1024)
-def explained(number: int) -> CodeFacts:
-    """Return an HRESULT, signed or unsigned, with what is known of it."""
-    found = explain_code(number)
-    if found is None:
-        return CodeFacts(code_text(number))
-    return CodeFacts(found.text, found.symbol, found.meaning)
 
 
 def _clean(text: str | None) -> str:
@@ -298,8 +290,8 @@ def _find_code(field: Field, text: str) -> CodeFacts | None:
     if field.key is not None:
         named = re.search(rf"(?<![0-9A-Za-z]){re.escape(field.key)}\s*=\s*({_HEX})", text, re.IGNORECASE)
         if named is not None:
-            return explained(int(named[1], 16))
-    return explained(int(found[-1 if field.find == "last" else 0][0], 16)) if found else None
+            return code_facts(int(named[1], 16))
+    return code_facts(int(found[-1 if field.find == "last" else 0][0], 16)) if found else None
 
 
 def _find(field: Field, strings: tuple[str, ...], text: str, rendered: bool) -> str | None:
@@ -375,7 +367,7 @@ def _put(fields: dict[str, t.Any], field: Field, text: str | None, problems: lis
 
 def _code(text: str, problems: list[str]) -> CodeFacts | None:
     if _CODE.fullmatch(text):
-        return explained(int(text, 16))
+        return code_facts(int(text, 16))
     problems.append(f"the code is {_shown(text)}, not a number such as 0x8007232B")
     return None
 

@@ -15,6 +15,7 @@ import dataclasses
 import datetime
 import typing as t
 
+from .codes import CodeFacts
 from .plain import EvidenceError, build, plain
 
 SCHEMA = 1
@@ -90,23 +91,6 @@ class RequestsFacts:
 
 
 @dataclasses.dataclass(frozen=True)
-class ReasonFacts:
-    """Why a product has its status."""
-
-    code: str | None = None
-    symbol: str | None = None
-    meaning: str | None = None
-
-    @property
-    def number(self) -> int | None:
-        """The code as an unsigned number, None when it is no hexadecimal number."""
-        try:
-            return int(self.code or "", 16)
-        except ValueError:
-            return None
-
-
-@dataclasses.dataclass(frozen=True)
 class ProductFacts:
     """One keyed product."""
 
@@ -120,7 +104,7 @@ class ProductFacts:
     partial_key: str | None = None
     license_status: int | None = None
     license_status_word: str | None = None
-    reason: ReasonFacts | None = None
+    reason: CodeFacts | None = None
     grace_minutes: int | None = None
     expires_at: str | None = None
     evaluation_ends_at: str | None = None

@@ -15,12 +15,12 @@ import bisect
 import collections
 import dataclasses
 import datetime
-import functools
 import struct
 import typing as t
 
 from .._catalogue import loader
-from .event import KMS_LOG, REQUEST_SERVED, CodeFacts, KmsEvent, code_number, read_event
+from .codes import code_facts, code_number
+from .event import KMS_LOG, REQUEST_SERVED, KmsEvent, read_event
 from .names import comparable, guid, label_of, machine_name, same_machine
 from .plain import in_utc
 
@@ -305,7 +305,7 @@ class HostIndex:
             record_number=number or None,
             time=_moment(time),
             time_is_local=bool(flags & _LOCAL),
-            code=_code(code) if flags & _CODED else None,
+            code=code_facts(code) if flags & _CODED else None,
             fields={
                 "required_count": None if required < 0 else required,
                 "client": name,
@@ -438,12 +438,6 @@ def _parsed(text: str | None) -> datetime.datetime | None:
     if text is None:
         return None
     return in_utc(datetime.datetime.fromisoformat(text))
-
-
-@functools.lru_cache(maxsize=1024)
-def _code(code: int) -> CodeFacts:
-    found = loader.explain_code(code)
-    return CodeFacts(loader.code_text(code), found.symbol if found else None, found.meaning if found else None)
 
 
 def _milliseconds(moment: datetime.datetime | None) -> int:

@@ -22,7 +22,8 @@ import datetime
 import typing as t
 
 from .._catalogue import loader
-from .event import APPLICATION_LOG, REQUEST_SENT, REQUEST_SERVED, RESPONSE_PROCESSED, CodeFacts, Events, KmsEvent
+from .codes import CodeFacts
+from .event import APPLICATION_LOG, REQUEST_SENT, REQUEST_SERVED, RESPONSE_PROCESSED, Events, KmsEvent
 from .host_index import KEEP, HostIndex, Kept, Record
 from .names import comparable, guid, is_address, label_of, machine_name, same_machine
 

@@ -16,7 +16,8 @@ import re
 import typing as t
 
 from .._catalogue.loader import read_data
-from .._evidence.facts import Facts, HostFacts, KmsMachineFacts, ProductFacts, ReasonFacts, RequestsFacts, ServiceFacts
+from .._evidence.codes import CodeFacts
+from .._evidence.facts import Facts, HostFacts, KmsMachineFacts, ProductFacts, RequestsFacts, ServiceFacts
 
 LICENSED = "licensed"
 
@@ -125,7 +126,7 @@ def _expiry(product: ProductFacts) -> list[str]:
     return [_filled(_TEXTS["labels"][name], minutes=minutes, days=-(-minutes // _DAY))]
 
 
-def _reason(reason: ReasonFacts | None) -> list[str]:
+def _reason(reason: CodeFacts | None) -> list[str]:
     number = None if reason is None else reason.number
     return [] if not number else [_filled(_TEXTS["labels"]["reason"], code=f"{number:08X}")]
 

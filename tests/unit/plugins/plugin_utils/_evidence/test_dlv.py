@@ -14,6 +14,7 @@ import re
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.dlv_labels import COLON, LABELS
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.loader import all_gvlks, read_data
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.codes import CodeFacts
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.dlv import parse_dlv
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import (
     Facts,
@@ -21,7 +22,6 @@ from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts imp
     KmsMachineFacts,
     MachineFacts,
     ProductFacts,
-    ReasonFacts,
     RequestsFacts,
     ServiceFacts,
     read_facts,
@@ -561,7 +561,7 @@ def clients(draw):
         partial_key=draw(PARTIALS),
         license_status=status[0],
         license_status_word=status[1],
-        reason=ReasonFacts("0xC004F034", "SL_E_EUL_NOT_AVAILABLE", None) if status[0] == 5 else None,
+        reason=CodeFacts("0xC004F034", "SL_E_EUL_NOT_AVAILABLE", None) if status[0] == 5 else None,
         grace_minutes=draw(MINUTES) if status[0] in (1, 2, 3, 6) else None,
         is_addon=False,
         activation_type="kms" if licensed else None,
