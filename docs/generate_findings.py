@@ -18,6 +18,8 @@ import yaml
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 DATA = TOP / "plugins/plugin_utils/_catalogue/findings.yml"
+EXAMPLES = TOP / "docs/finding_examples.yml"
+"""What each finding says of an estate in which it is the matter: written by the test that has these estates, which names the command."""
 PAGE = TOP / "docs/findings.md"
 WIDTH = 150
 
@@ -47,6 +49,8 @@ What follows from a cause is folded under it, so that a switched-off firewall is
 "may follow from" the other direction. The severity is that of the rule; where the evidence makes a case better or worse, the finding says so. Where a
 rule lacks the evidence it needs, the diagnosis lists that among its gaps, and does not guess.
 
+Of each finding there is an example, with what it rests on there: that evidence has to be collected for it.
+
 In remedies, words such as `<host>` stand for what the finding is about. Commands are for PowerShell on the machine in question, tasks for Ansible.
 """
 
@@ -54,11 +58,12 @@ In remedies, words such as `<host>` stand for what the finding is about. Command
 def page(data: t.Mapping[str, t.Any]) -> str:
     """Return the page for the data of findings.yml."""
     rows: list[dict[str, t.Any]] = data["findings"]
+    examples = yaml.safe_load(EXAMPLES.read_bytes())
     causes = {row["id"]: [other["id"] for other in rows if row["id"] in other.get("explains", ())] for row in rows}
     parts = [INTRODUCTION, _severities(), _contents(rows)]
     for scope, (title, sentence) in SCOPES.items():
         parts.append(f"## {title}\n\n{sentence}\n")
-        parts += [_section(row, causes[row["id"]], data["sources"]) for row in rows if row["scope"] == scope]
+        parts += [_section(row, causes[row["id"]], data["sources"], examples[row["id"]]) for row in rows if row["scope"] == scope]
     return "\n".join(parts)
 
 
@@ -76,11 +81,13 @@ def _contents(rows: t.Iterable[t.Mapping[str, t.Any]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _section(row: t.Mapping[str, t.Any], causes: t.Sequence[str], sources: t.Mapping[str, str]) -> str:
+def _section(row: t.Mapping[str, t.Any], causes: t.Sequence[str], sources: t.Mapping[str, str], example: t.Mapping[str, t.Any]) -> str:
     parts = [
         f"### `{row['id']}`",
         f"**{row['title']}** ({row['severity']})",
         _prose(row["why"]),
+        _wrapped(f"> {_plain(example['sentence'])}", "> "),
+        _wrapped("It rests on: " + "; ".join(f"`{proof}`" for proof in dict.fromkeys(example["proofs"])) + "."),
         _prose("**What to do:** " + row["remedy"]),
     ]
     parts += _blocks(row)
@@ -105,8 +112,13 @@ def _prose(text: str) -> str:
     return _wrapped(re.sub(r"<[a-z_ ]+>", lambda found: f"`{found[0]}`", " ".join(text.split())))
 
 
-def _wrapped(text: str) -> str:
-    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+def _plain(text: str) -> str:
+    # What Markdown would take for its own, as in _vlmcs._tcp.
+    return re.sub(r"[\\`*<]|(?<!\w)_", r"\\\g<0>", text)
+
+
+def _wrapped(text: str, later: str = "") -> str:
+    return textwrap.fill(text, WIDTH, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
 
 
 def _block(language: str, text: str) -> str:

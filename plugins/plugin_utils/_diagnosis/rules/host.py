@@ -232,10 +232,17 @@ def firewall(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     inside = _inside(machine, case, port or DEFAULT_PORT)
     if blocking:
         names = listed(rule.name or "a rule" for rule in blocking)
+        passed = (
+            " Clients get in all the same: it may be for other networks, or the firewall is off."
+            if inside.severity is Severity.INFO
+            else ""
+        )
         yield Finding(
             "host_firewall_blocks",
             machine.name,
-            f"The firewall rule {names} of {machine.name} is on and blocks TCP {DEFAULT_PORT}; a blocking rule wins over every other{inside.told}",
+            f"The firewall rule {names} of {machine.name} is on and blocks TCP {DEFAULT_PORT}; a blocking rule wins over every other"
+            # No other rule lets in what one blocks.
+            + (inside.told if inside.proofs and inside.severity is None else "." + passed),
             (_rule_proof(machine, blocking), *inside.proofs),
             {**values, "rule": blocking[0].name or "SPPSVC-In-TCP"},
             # A rule that blocks is an act; only a firewall that is off, or networks that it does not cover, would let clients in past it.

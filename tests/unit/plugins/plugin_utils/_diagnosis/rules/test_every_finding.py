@@ -3,14 +3,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every finding of the catalogue has evidence that leads to it, and what it then tells the user is complete.
 
-The table has for each id a small estate, as arguments of diagnose(). What a rule makes of what is in its own tests.
+The table has for each id a small estate, as arguments of diagnose(). What a rule makes of what is in its own tests. What is said of these estates are the
+examples of docs/findings.md: python -m tests.unit.plugins.plugin_utils._diagnosis.rules.test_every_finding writes them anew.
 """
 
 from __future__ import annotations
 
+import pathlib
 import re
 
 import pytest
+import yaml
 from ansible_collections.activation.kms.plugins.plugin_utils._catalogue.findings import finding_types
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case import Policy
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.engine import diagnose
@@ -81,10 +84,13 @@ CASES = {
     "host_has_no_host_key": lambda: estate(kms_client("gone"), srv=[domain(record(GONE))]),
     "host_not_licensed": lambda: host(product=UNLICENSED),
     "host_service_not_running": lambda: host(service={"state": "Stopped"}),
-    "host_firewall_exception_off": lambda: host(host={"firewall_rules": [firewall_rule(enabled=False)]}),
+    "host_firewall_exception_off": lambda: {
+        **host(host={"firewall_rules": [firewall_rule(enabled=False)]}),
+        "probes": [probe(outcome="timeout")],
+    },
     "host_firewall_blocks": lambda: host(host={"firewall_rules": [firewall_rule(action="block")]}),
     "host_firewall_profile_missing": lambda: host(host={"firewall_rules": [firewall_rule(profiles=["public"])]}),
-    "host_firewall_other_port": lambda: host(host={"listening_port": 1689}),
+    "host_firewall_other_port": lambda: {**host(host={"listening_port": 1689}), "probes": [probe(outcome="timeout", port=1689)]},
     "host_port_closed": lambda: estate(kms_host(), probes=[probe(outcome="timeout")]),
     "host_key_too_old_for_clients": lambda: host(events=log(request_served(code=0xC004F015))),
     "host_clock_off": lambda: host(machine={"clock_offset_seconds": 5 * 3600.0}),
@@ -176,6 +182,21 @@ def shown(diagnosis, rule):
     raise AssertionError(f"no {rule} among {dict(diagnosis.counts)}")
 
 
+EXAMPLES = pathlib.Path(__file__).resolve().parents[6] / "docs/finding_examples.yml"
+HEADER = "".join(f"{line}\n" for line in EXAMPLES.read_text(encoding="utf-8").splitlines() if line.startswith("#"))
+
+
+def examples():
+    """Return what the page shows of each finding: the sentence, and where its proofs are from."""
+    found = {row.id: shown(diagnosed(CASES[row.id]()), row.id) for row in finding_types()}
+    return {rule: {"sentence": row["sentence"], "proofs": [proof["source"] for proof in row["proofs"]]} for rule, row in found.items()}
+
+
+def test_the_examples_of_the_page_are_what_is_said_now():
+    told = yaml.safe_load(EXAMPLES.read_text(encoding="utf-8"))
+    assert told == examples(), f"run: python -m {__spec__.name}, then python docs/generate_findings.py"
+
+
 def test_the_table_has_every_finding():
     assert list(CASES) and set(CASES) == {row.id for row in finding_types()}
 
@@ -217,3 +238,15 @@ def test_a_healthy_estate_gives_no_finding_and_no_gap_whatever_the_controller_me
     # Nor does a record look dead where nothing is known of its host but what its clients tell.
     without_host = diagnosed({"machines": machines[1:], "srv": [domain(record())], "probes": [probe(outcome=met)]})
     assert dict(without_host.counts) == {}
+
+
+class _Indented(yaml.SafeDumper):
+    """Indents lists below their key, as yamllint wants it."""
+
+    def increase_indent(self, flow=False, indentless=False):
+        return super().increase_indent(flow, False)
+
+
+if __name__ == "__main__":
+    text = yaml.dump(examples(), Dumper=_Indented, sort_keys=False, allow_unicode=True, width=140)
+    EXAMPLES.write_text(HEADER + text, encoding="utf-8")
