@@ -21,6 +21,7 @@ OF_ONE_MACHINE = frozenset(
     (
         # a host: its key, its service, its firewall, its clock, as they are by themselves
         "host_service_too_old_for_key",
+        "host_service_looks_old",
         "host_not_licensed",
         "host_service_not_running",
         "host_firewall_exception_off",

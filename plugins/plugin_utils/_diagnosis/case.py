@@ -12,13 +12,12 @@ import collections
 import dataclasses
 import datetime
 import functools
-import ipaddress
 import typing as t
 
 from .._evidence.event import KMS_LOG, REQUEST_SERVED, Events, KmsEvent, read_events
 from .._evidence.facts import Facts, KmsMachineFacts, ProductFacts, read_facts
 from .._evidence.host_index import HostIndex
-from .._evidence.names import comparable
+from .._evidence.names import comparable, is_address
 from .._evidence.pairing import Attempt, pair_client
 from .._evidence.plain import EvidenceError
 from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
@@ -29,15 +28,6 @@ T = t.TypeVar("T")
 
 same_name = comparable
 """What two names are compared by."""
-
-
-@functools.lru_cache(maxsize=4096)
-def address_of(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Return the address that a host's name is, with or without brackets; None for a name."""
-    try:
-        return ipaddress.ip_address(text.strip().strip("[]"))
-    except ValueError:
-        return None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +223,7 @@ class Case:
             for name in host.names:
                 if "." in name or ":" in name:
                     self._by_name.setdefault(name, host)
-                if address_of(name) is None:
+                if not is_address(name):
                     label = name.partition(".")[0]
                     self._by_label[label] = host if self._by_label.get(label, host) is host else None
         # By which addresses a name is reached: a probe may have gone to one of them, where the prober's own resolver does not have the name.
@@ -258,12 +248,12 @@ class Case:
     def host_named(self, name: str | None) -> MachineEvidence | None:
         """Return the machine among the hosts that others call by this name or address, None when its evidence is not here."""
         wanted = same_name(name)
-        if wanted in self._by_name or address_of(wanted) is not None:
+        if wanted in self._by_name or is_address(wanted):
             return self._by_name.get(wanted)
         label, _, domain = wanted.partition(".")
         found = self._by_label.get(label)
         # A machine whose full name is known is not the one of the same first label in another domain.
-        if found is not None and domain and any("." in own and address_of(own) is None for own in found.names):
+        if found is not None and domain and any("." in own and not is_address(own) for own in found.names):
             return None
         return found
 

@@ -60,13 +60,18 @@ def same_machine(one: str, other: str) -> bool:
     return label_of(first) == label_of(second) and ("." not in first or "." not in second)
 
 
+@functools.lru_cache(maxsize=4096)
+def address_of(name: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return the address that a host is named by, in brackets or not, without its zone; None for a name."""
+    try:
+        return ipaddress.ip_address(name.strip().strip("[]").partition("%")[0])
+    except ValueError:
+        return None
+
+
 def is_address(name: str) -> bool:
     """Tell whether a host is named by its address."""
-    try:
-        ipaddress.ip_address(name.strip("[]").partition("%")[0])
-    except ValueError:
-        return False
-    return True
+    return address_of(name) is not None
 
 
 def label_of(name: str) -> str:

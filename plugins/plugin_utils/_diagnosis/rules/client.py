@@ -15,9 +15,10 @@ from ..._catalogue.loader import all_gvlks, gvlk_for, is_evaluation, license_sta
 from ..._catalogue.platforms import platform_of
 from ..._evidence.event import APPLICATION_LOG, REQUEST_SENT, RESPONSE_PROCESSED, Events
 from ..._evidence.facts import ProductFacts
+from ..._evidence.names import address_of
 from ..._evidence.pairing import never_asked
 from ..._licensing.model import LICENSED
-from ..case import Case, MachineEvidence, Target, address_of, same_name
+from ..case import Case, MachineEvidence, Target, same_name
 from ..client_state import (
     ACTIVATION_MINUTES,
     RENEWAL_DUE_MINUTES,
