@@ -43,6 +43,7 @@ lint:
 
 docs: prepare
 	@'$(VENV)' docs/generate_events.py
+	@'$(VENV)' -m tests.unit.plugins.plugin_utils._diagnosis.rules.test_every_finding
 	@'$(VENV)' docs/generate_findings.py
 	@'$(VENV)' -m tests.diagnosis
 

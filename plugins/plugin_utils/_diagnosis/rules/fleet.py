@@ -353,8 +353,8 @@ class UnlistedClients:
             yield Finding(
                 "host_key_does_not_list_clients",
                 host.name,
-                f"{number(asking.count, 'client')} of {host.name} ({listed(asking.names)}) {'has' if asking.count == 1 else 'have'} {generation}, which Microsoft does not list for the host key "
-                f"{key.name}. Not listed is no proof that it fails.",
+                f"{number(asking.count, 'client')} of {host.name} ({listed(asking.names)}) {'has' if asking.count == 1 else 'have'} {generation}, which "
+                f"Microsoft does not list for the host key {key.name}. Not listed is no proof that it fails.",
                 (
                     Proof(f"{label_of(product)}: {product.description}", host.source("products[].description")),
                     Proof(generation, f"activation_info of {listed(asking.names)}, machine.build, machine.edition_id"),
