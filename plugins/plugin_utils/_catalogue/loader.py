@@ -19,9 +19,6 @@ import typing as t
 
 import yaml
 
-# libyaml's loader is several times faster than the one in pure Python; not every build of PyYAML has it.
-_YamlLoader: t.Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
 _PACKAGE = __package__ or ""
 
 
@@ -97,8 +94,13 @@ class Gvlk:
 
 def read_data(name: str) -> dict[str, t.Any]:
     """Return one data file of this folder (read as bytes: works from a folder, a symlink and a zip file)."""
-    data = yaml.load(importlib.resources.files(_PACKAGE).joinpath(name).read_bytes(), Loader=_YamlLoader)
-    return t.cast("dict[str, t.Any]", data)
+    return load_yaml(importlib.resources.files(_PACKAGE).joinpath(name).read_bytes())
+
+
+def load_yaml(text: bytes | str) -> dict[str, t.Any]:
+    """Return the mapping that a YAML text is."""
+    # libyaml's loader is several times faster than the one in pure Python, and every task of a play pays for it once per worker; not every build has it.
+    return t.cast("dict[str, t.Any]", yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def _load_codes() -> dict[int, Explanation]:

@@ -20,6 +20,7 @@ import unicodedata
 from .._catalogue.dlv_labels import LABELS, sentence_key
 from .._keys import MASK
 from .._licensing.model import NOT_AVAILABLE
+from .names import GUID
 from .pasted_lines import Line, may_be_wrapped
 
 SHOWN = 60
@@ -41,7 +42,7 @@ _BARE = re.compile(_NUMBER)
 _MINUTES = re.compile(rf"(?P<minutes>{_NUMBER})(?:[ ]+(?![xX]+\b)(?=[^\W\d_])|(?=[^\W\d_a-zA-Z]))(?P<rest>.*)")
 _DAYS = re.compile(r"\([ ]*(?P<days>[0-9]{1,9})[ ]*[^\W\d_]")
 _OSPP_GRACE = re.compile(rf"(?P<days>[0-9]{{1,9}})[ ]+days?[ ]*\((?P<minutes>{_NUMBER})[ ]+minute.*", re.IGNORECASE)
-_GUID = re.compile(r"\{?([0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})\}?")
+_GUID = re.compile(rf"\{{?({GUID})\}}?")
 _PARTIAL = re.compile(r"[0-9A-Za-z]{5}")
 _PID = re.compile(
     r"[0-9]{5}-[0-9]{5}-[0-9]{3}-[0-9]{6}-[0-9]{2}-[0-9]{4,5}-[0-9]{4,5}\.[0-9]{4}-[0-9]{7}|[0-9]{5}-[0-9]{5}-[0-9]{5}-[0-9A-Z]{5}"

@@ -12,6 +12,7 @@ import dataclasses
 import datetime
 import typing as t
 
+from .._catalogue.event_types import all_events
 from .codes import CodeFacts
 from .plain import EvidenceError, build, moment, plain
 
@@ -27,8 +28,8 @@ PUBLISHED = 12294
 """Microsoft: Volume Activation Technical Reference, Table 11."""
 
 
-MOMENTS = frozenset({"client_time"})
-"""Names of fields that hold moments."""
+MOMENTS = frozenset(field.name for kind in all_events() for field in kind.fields if field.kind == "minute")
+"""Names of fields that hold moments: C(client_time)."""
 
 
 @dataclasses.dataclass(frozen=True)

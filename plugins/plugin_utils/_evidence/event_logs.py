@@ -21,13 +21,10 @@ from .._windows.errors import LoginRefusedError, RedirectedError, WindowsError
 from .._windows.interface import EventLogFacts, EventLogState, EventRecord, EventRecords, Reading, Windows
 from .._windows.interface import Events as EventsOperation
 from .event import APPLICATION_LOG, KMS_LOG, Events, KmsEvent, LogState
-from .events import decode_record, is_of_another_program
+from .events import LICENSING_SOURCES, decode_record, is_of_another_program
 
 LOGS = (APPLICATION_LOG, KMS_LOG)
 """Every log that is read."""
-
-SOURCES = ("security-spp", "security-licensing", "software protection", "software licensing", "kmsrequests")
-"""Parts of the names of licensing providers and sources: what L(events.is_licensing_source) knows them by."""
 
 MODES = {"Circular": "circular", "Retain": "retain", "AutoBackup": "auto_backup"}
 """Values of EventLogMode (Microsoft: Learn, System.Diagnostics.Eventing.Reader)."""
@@ -93,7 +90,7 @@ def _operation(log: str, since: datetime.datetime, limit: int, budget_seconds: f
     ids = tuple(sorted(set(event_ids if event_ids is not None else catalogue_ids(log))))
     # Other programs number their events in the log Application as they like; the log of 12290 is KMS's own, whose source is spelled in several ways.
     shared = tuple(event_id for event_id in ids if is_of_another_program(event_id, "another")) if log == APPLICATION_LOG else ()
-    return EventsOperation(log, ids, since, limit, budget_seconds, shared, SOURCES)
+    return EventsOperation(log, ids, since, limit, budget_seconds, shared, LICENSING_SOURCES)
 
 
 def _decoded(record: EventRecord) -> KmsEvent:

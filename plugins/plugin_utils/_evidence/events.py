@@ -58,7 +58,8 @@ _QUOTED = re.compile(
 )
 _DOTTED = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.)+[\w-]{1,63}(?![\w-]|\.\w)")
 
-_LICENSING_SOURCE = re.compile(r"security-spp|security-licensing|software (?:protection|licensing)|kmsrequests", re.IGNORECASE)
+LICENSING_SOURCES = ("security-spp", "security-licensing", "software protection", "software licensing", "kmsrequests")
+"""Parts of the names of licensing providers and sources, in lower case: see L(is_licensing_source)."""
 
 _SHOWN = 60
 """Characters of a value that a problem quotes."""
@@ -144,7 +145,7 @@ def is_licensing_source(source: str) -> bool:
     (Vista, and articles about newer systems), Office Software Protection Platform Service (Office 2010), KmsRequests (registered for the log of
     12290; libyal: winevt-kb).
     """
-    return _LICENSING_SOURCE.search(source) is not None
+    return any(part in source.casefold() for part in LICENSING_SOURCES)
 
 
 def is_of_another_program(event_id: int, source: str | None) -> bool:

@@ -12,7 +12,6 @@ of one client (CMID and name) only its newest records; the counts are of all of 
 from __future__ import annotations
 
 import bisect
-import collections
 import dataclasses
 import datetime
 import struct
@@ -136,21 +135,19 @@ class HostIndex:
     ignored:    records that are no 12290.
     duplicates: records that were there already.
     dropped:    records of which only the counts are left.
-    undated:    requests without any time.
-    oldest, newest: moments of the first and the last request.
+    oldest:     moment of the first request, None where no record has a time.
     """
 
     def __init__(self, records: t.Iterable[Record] = (), *, keep: int = KEEP) -> None:
         if keep < 1:
             raise ValueError(f"keep must be at least 1, not {keep}")
         self._keep = keep
-        self.records = self.ignored = self.duplicates = self.dropped = self.undated = 0
-        self._oldest = self._newest = 0
+        self.records = self.ignored = self.duplicates = self.dropped = 0
+        self._oldest = 0
         self._clients: dict[tuple[str, str], _Client] = {}
         self._names_of: dict[str, list[str]] = {}
         self._keys_of: dict[str, list[tuple[str, str]]] = {}
         self._last_of: dict[tuple[str, int], int] = {}
-        self._failed: collections.Counter[tuple[int, int]] = collections.Counter()
         self._products, self._computers = _Table(), _Computers()
         for record in records:
             self.add(record)
@@ -218,14 +215,11 @@ class HostIndex:
             return
         self.records += 1
         client.requests += 1
-        if code:
-            self._failed[code & 0xFFFFFFFF, product] += 1
         moment = time or client_time
         if not moment:
-            self.undated += 1
             return
         client.first, client.last = min(client.first or moment, moment), max(client.last, moment)
-        self._oldest, self._newest = min(self._oldest or moment, moment), max(self._newest, moment)
+        self._oldest = min(self._oldest or moment, moment)
         if cmid and self._last_of.get((cmid, required), 0) < moment:
             self._last_of[cmid, required] = moment
 
@@ -327,24 +321,9 @@ class HostIndex:
         return _moment(self._oldest)
 
     @property
-    def newest(self) -> datetime.datetime | None:
-        """Moment of the last request."""
-        return _moment(self._newest)
-
-    @property
     def hosts(self) -> tuple[str, ...]:
         """The computers that records came from."""
         return tuple(text for text in self._computers.texts if text)
-
-    @property
-    def distinct_cmids(self) -> int:
-        """How many CMIDs asked."""
-        return len(self._names_of) - ("" in self._names_of)
-
-    def last_seen(self, cmid: str) -> datetime.datetime | None:
-        """Return when a CMID asked last, None when it never did or no record of it has a time."""
-        found = guid(cmid) or ""
-        return _moment(max((self._clients[found, name].last for name in self._names_of.get(found, ())), default=0)) if found else None
 
     def distinct_clients(self, as_of: datetime.datetime, days: float = 30, required_count: int | None = None) -> int:
         """Return how many CMIDs asked in the days before a moment, all of them or those that need a certain count.
@@ -391,20 +370,6 @@ class HostIndex:
             names = self.names(cmid)
             if len(names) > 1:
                 yield SharedCmid(cmid, names, _overlap(names))
-
-    def failed_by_code(self) -> dict[str, int]:
-        """Return how many requests were refused with which code, the most frequent first."""
-        counts: collections.Counter[str] = collections.Counter()
-        for (code, _), count in self._failed.items():
-            counts[loader.code_text(code)] += count
-        return dict(counts.most_common())
-
-    def failed_by_product(self) -> dict[str | None, int]:
-        """Return how many requests were refused for which activation id, the most frequent first."""
-        counts: collections.Counter[str | None] = collections.Counter()
-        for (_, product), count in self._failed.items():
-            counts[self._products.texts[product]] += count
-        return dict(counts.most_common())
 
 
 def _overlap(names: tuple[NameSeen, ...]) -> bool:

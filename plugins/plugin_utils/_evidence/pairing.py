@@ -39,7 +39,6 @@ OUTCOMES = (HOST_NOT_REACHED, REFUSED, COUNT_TOO_LOW, ACTIVATED, ANSWER_LOST, UN
 
 FIRST = "first"
 RENEWAL = "renewal"
-KINDS = (FIRST, RENEWAL, UNKNOWN)
 
 _UNLICENSED, _LICENSED, _OOB_GRACE = 0, 1, 2
 """LicenseStatus (Win32metadata, SLLICENSINGSTATUS): 2 is the grace period of a fresh installation."""

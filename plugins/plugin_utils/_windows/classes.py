@@ -12,8 +12,7 @@ import dataclasses
 import importlib.resources
 import typing as t
 
-import yaml
-
+from .._catalogue.loader import load_yaml
 from .values import CIM_TYPES
 
 _DATA_FILE = "classes.yml"
@@ -106,8 +105,7 @@ def cim_class(name: str) -> CimClass:
 
 def load_classes(text: bytes | str) -> dict[str, CimClass]:
     """Return the classes that a text in the form of classes.yml describes. Raises ValueError or KeyError when it is not in that form."""
-    # The C loader is several times as fast, and every task of a play pays for this once per worker.
-    data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    data = load_yaml(text)
     families = {name: _return_values(row) for name, row in data["return_values"].items()}
     return {name: _cim_class(name, row, families) for name, row in data["classes"].items()}
 

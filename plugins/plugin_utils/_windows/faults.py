@@ -19,9 +19,7 @@ import re
 import typing as t
 import xml.etree.ElementTree as ET
 
-import yaml
-
-from .._catalogue.loader import Explanation, explain_code
+from .._catalogue.loader import Explanation, explain_code, load_yaml
 from .._keys import mask_keys
 from .errors import (
     AccessDeniedError,
@@ -185,7 +183,7 @@ class _Kind:
 
 def _load() -> tuple[tuple[int, int], dict[str, _Kind]]:
     text = importlib.resources.files(__package__ or "").joinpath("faults.yml").read_bytes()
-    data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    data = load_yaml(text)
     low, high = data["ws_management"]
     kinds = {
         name: _Kind(frozenset(row["codes"]), frozenset(row["subcodes"]), frozenset(row["cim_status"]))

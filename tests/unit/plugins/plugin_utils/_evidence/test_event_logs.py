@@ -10,7 +10,7 @@ import datetime
 import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence import event_logs
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import read_events
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.events import is_licensing_source
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.events import LICENSING_SOURCES, is_licensing_source
 from ansible_collections.activation.kms.plugins.plugin_utils._windows import errors
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.interface import EventLogFacts, EventLogState, Events
 
@@ -75,7 +75,7 @@ def test_what_is_asked_for_is_what_was_ordered(windows):
         windows, NOW, since_hours=2, limit=7, budget_seconds=3, logs=(KMS,), event_ids=(12290, 12290, 5), log_state=False
     )
     (asked,) = windows.reads
-    assert asked == Events(KMS, (5, 12290), NOW - datetime.timedelta(hours=2), 7, 3, (), event_logs.SOURCES)
+    assert asked == Events(KMS, (5, 12290), NOW - datetime.timedelta(hours=2), 7, 3, (), LICENSING_SOURCES)
 
 
 def test_ids_that_other_programs_use_too_count_by_their_source_and_those_of_kms_whatever_it_is(windows):
@@ -84,10 +84,10 @@ def test_ids_that_other_programs_use_too_count_by_their_source_and_those_of_kms_
     assert {900, 1040, 8198} <= set(application.shared_ids) <= set(application.event_ids)
     assert not {12288, 12289, 12290, 12293, 12294} & set(application.shared_ids)
     assert kms.shared_ids == ()
-    # The decoder and the search know licensing's sources by the same parts of their names.
-    assert all(is_licensing_source(f"Some {part} name") for part in event_logs.SOURCES)
+    assert (application.sources, kms.sources) == (LICENSING_SOURCES, LICENSING_SOURCES)
     for name in ("Microsoft-Windows-Security-SPP", "Software Protection Platform Service", "Office Software Protection Platform Service"):
-        assert any(part in name.casefold() for part in event_logs.SOURCES)
+        assert is_licensing_source(name)
+    assert not is_licensing_source("Microsoft-Windows-Perflib")
 
 
 def test_a_limit_that_was_reached_is_said_and_keeps_the_newest(windows):
