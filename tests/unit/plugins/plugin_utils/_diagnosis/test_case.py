@@ -178,3 +178,18 @@ def test_what_is_no_machine_is_refused_with_its_place(data):
 def test_what_is_no_result_of_srv_info_is_refused(data):
     with pytest.raises(EvidenceError, match="srv_info"):
         read_domain(data)
+
+
+def test_a_setting_for_windows_alone_leaves_office_what_it_keeps():
+    named = {"name": "kms01.corp.example.com", "port": 1688}
+    kept = {"name": "kms02.corp.example.com", "port": 1688}
+    office = client_product(application="office", activation_id="0ff1ce00-0000-4000-8000-000000000001", kms_machine_discovered=kept)
+    windows = client_product(kms_machine_configured={**named, "level": "product"})
+    service = {"kms_machine_configured": {**named, "level": "product"}, "kms_machine_discovered": None}
+    both = kms_client(products=[windows, office], service=service)
+    assert [(source, host.name) for source, host in both.kms_hosts() if source == "cached"][-1] == ("cached", kept["name"])
+    assert both.set_only is False
+    alone = kms_client(products=[windows], service=service)
+    assert {source for source, _ in alone.kms_hosts()} == {"configured"}
+    assert alone.kms_setting("KMS01.corp.example.com.").level == "product"
+    assert alone.kms_setting("kms02") is None
