@@ -19,14 +19,12 @@ from ._evidence.event import KmsEvent
 from ._evidence.exports import read_export
 from ._evidence.plain import EvidenceError
 from ._evidence.texts import decode
-from ._keys import mask_keys
+from ._keys import shown
 
 MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Size of a pasted text. A long /dlv all has a megabyte; what is larger is not what somebody pasted."""
 
 NEXT_FACTS = "Next: give a file that activation_info wrote with facts_path, one JSON object a line"
-
-_SHOWN = 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,9 +107,7 @@ def _row(line: bytes, where: str) -> Row:
 
 
 def _shown(line: bytes) -> str:
-    # Masked before it is cut: half a key would not be known for one.
-    text = mask_keys(line[:4096].decode("utf-8", errors="replace").strip())
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+    return shown(line[:4096].decode("utf-8", errors="replace").strip())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +140,7 @@ def read_text(value: str, which: str = "pasted text") -> Text:
         return Text(str(path), decode(_bytes_of(path)))
     if not value.strip() or " " not in value.strip() or path.suffix.lower() in (".txt", ".log", ".out"):
         raise EvidenceError(
-            f"{which}: there is no file {mask_keys(value)!r}. Next: give the path of a file on the controller, or the output of slmgr itself, lines and all"
+            f"{which}: there is no file {shown(value, 200)}. Next: give the path of a file on the controller, or the output of slmgr itself, lines and all"
         )
     return Text(which, value)
 

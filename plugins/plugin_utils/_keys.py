@@ -122,6 +122,14 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else _CONTROLS.sub(" ", text)
 
 
+def shown(value: t.Any, most: int = 60) -> str:
+    """Return a value as an error quotes it: without product keys, in quotes where it is a text, and cut behind C(most) characters."""
+    # Masked before it is cut: half a key would not be known for one.
+    text = mask_keys(value if isinstance(value, str) else repr(value))
+    text = text if len(text) <= most else text[: most - 3] + "..."
+    return repr(text) if isinstance(value, str) else text
+
+
 def _masked(found: re.Match[str]) -> str:
     if found["dashed"] is not None:
         return MASK + found["dashed"]

@@ -36,7 +36,7 @@ from ._evidence.export_record import UNREADABLE, ExportError
 from ._evidence.exports import read_export
 from ._evidence.facts import Facts, HostFacts, ProductFacts, ServiceFacts
 from ._evidence.plain import EvidenceError
-from ._keys import mask_keys
+from ._keys import shown
 
 RECORDS_KEPT = 5000
 """Requests of one host's exported log that are kept whole. What is beyond goes into the pairing as a stream, and may be 200 000 records."""
@@ -165,9 +165,8 @@ def pasted_pieces(text: Text) -> list[Piece]:
                 f"{text.origin} holds an error, {', '.join(codes)}, and no output of slmgr that tells of a machine. "
                 "Next: paste the output of slmgr /dlv of that machine; the filter activation.kms.explain_error says what a code means"
             )
-        begin = mask_keys(text.text.strip())[:60]
         raise EvidenceError(
-            f"{text.origin} holds neither output of slmgr nor an event; it begins with {begin!r}. "
+            f"{text.origin} holds neither output of slmgr nor an event; it begins with {shown(text.text.strip())}. "
             "Next: paste the whole output of slmgr /dlv, or the text of an event with its id"
         )
     return pieces

@@ -13,6 +13,7 @@ import dataclasses
 import re
 import typing as t
 
+from .._keys import shown as _shown
 from .loader import Explanation, code_text, explain_code, read_data
 
 HRESULT, NTSTATUS, WIN32 = "hresult", "ntstatus", "win32"
@@ -198,8 +199,3 @@ def _in_range(number: int, shown: str) -> int:
     if not -(1 << 31) <= number < 1 << 32:
         raise ValueError(f"{shown} is no code: it has more than 32 bits")
     return number & 0xFFFFFFFF
-
-
-def _shown(value: t.Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

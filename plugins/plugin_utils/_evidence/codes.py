@@ -13,7 +13,7 @@ import functools
 import re
 
 from .._catalogue.loader import code_text, explain_code
-from .._keys import mask_keys
+from .._keys import shown
 
 _CODE = re.compile("0x[0-9A-Fa-f]{1,8}")
 
@@ -22,7 +22,7 @@ _CODE = re.compile("0x[0-9A-Fa-f]{1,8}")
 def code_number(code: str) -> int:
     """Return the unsigned number of a code such as 0xC004F038. Raises ValueError when it is none."""
     if not isinstance(code, str) or _CODE.fullmatch(code) is None:
-        raise ValueError(f"has a code that is no number such as 0xC004F038 but {mask_keys(repr(code))[:60]}")
+        raise ValueError(f"has a code that is no number such as 0xC004F038 but {shown(code)}")
     return int(code, 16)
 
 

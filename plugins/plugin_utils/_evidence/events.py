@@ -24,7 +24,7 @@ import typing as t
 
 from .._catalogue.event_types import EventType, Field, event_type, flag_words
 from .._catalogue.loader import license_status_word
-from .._keys import mask_keys, one_line
+from .._keys import mask_keys, one_line, shown
 from .codes import CodeFacts, code_facts
 from .event import KmsEvent
 from .names import GUID as _GUID
@@ -60,9 +60,6 @@ _DOTTED = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.)+[\w-]{1,63}(?![\w-]|\.\w)")
 
 LICENSING_SOURCES = ("security-spp", "security-licensing", "software protection", "software licensing", "kmsrequests")
 """Parts of the names of licensing providers and sources, in lower case: see L(is_licensing_source)."""
-
-_SHOWN = 60
-"""Characters of a value that a problem quotes."""
 
 NO_STRINGS = "the record has no data"
 
@@ -169,8 +166,7 @@ def _line(text: str) -> str:
 
 
 def _shown(text: str) -> str:
-    text = _line(text)
-    return repr(text if len(text) <= _SHOWN else text[: _SHOWN - 3] + "...")
+    return shown(_line(text))
 
 
 # Fields in parts: 12288, 12289, 12290

@@ -14,7 +14,7 @@ import datetime
 import re
 import typing as t
 
-from .._keys import mask_keys
+from .._keys import mask_keys, shown
 from .event import KmsEvent
 from .events import decode, is_of_another_program
 from .plain import EvidenceError, in_utc
@@ -68,9 +68,7 @@ def of_properties(row: t.Mapping[t.Any, t.Any], names: t.Mapping[str, t.Any], da
     values = {what: row.get(name) for what, name in names.items()}
     event_id = whole(values.get("id"))
     if event_id is None or not 0 <= event_id <= 0xFFFFFFFF:
-        return unreadable(
-            repr(values.get("message") or row), where, f"its event id is {mask_keys(str(values.get('id')))[:40]!r}, not a number"
-        )
+        return unreadable(repr(values.get("message") or row), where, f"its event id is {shown(str(values.get('id')), 40)}, not a number")
     strings = _strings(values.get("strings"))
     if not any(text.strip() for text in strings):
         strings = [_text(values.get("message")) or ""] if values.get("message") is not None else []
@@ -112,8 +110,8 @@ def make(
         return event
     near = event.fields.get("client_time")
     told = dates.read(when, near if isinstance(near, datetime.datetime) else None)
-    if isinstance(told, str):
-        return with_more(event, problems=[told])
+    if isinstance(told, Untold):
+        return with_more(event, problems=[told.sentence])
     return with_more(event, time=told[0], time_is_local=told[1])
 
 
@@ -172,6 +170,14 @@ _FAR = datetime.timedelta(hours=36)
 """Farther than that from the client's time, in UTC, no local time can be that a host or client wrote the same request at."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Untold:
+    """A time that can't be told, in a sentence. C(is_date): it is one, and either of two days."""
+
+    sentence: str
+    is_date: bool = False
+
+
 class Dates:
     """Reads the times of one export.
 
@@ -183,8 +189,8 @@ class Dates:
     def __init__(self) -> None:
         self._day_first: bool | None = None
 
-    def read(self, value: t.Any, near: datetime.datetime | None = None) -> tuple[datetime.datetime, bool] | str:
-        """Return a time in UTC and whether it is a local time taken for UTC; a sentence when it can't be told.
+    def read(self, value: t.Any, near: datetime.datetime | None = None) -> tuple[datetime.datetime, bool] | Untold:
+        """Return a time in UTC and whether it is a local time taken for UTC.
 
         near: a time in UTC that cannot be far from it.
         """
@@ -201,8 +207,8 @@ class Dates:
         text = _date_text(value)
         return _iso(text) or _json_date(text) or _dmtf(text)
 
-    def _local(self, text: str, near: datetime.datetime | None) -> tuple[datetime.datetime, bool] | str:
-        unclear = f"the time of the record is {mask_keys(text)[:40]!r}, which can't be told"
+    def _local(self, text: str, near: datetime.datetime | None) -> tuple[datetime.datetime, bool] | Untold:
+        unclear = Untold(f"the time of the record is {shown(text, 40)}, which can't be told")
         found = _LOCAL.fullmatch(text)
         if found is None:
             return unclear
@@ -232,7 +238,8 @@ class Dates:
         if len(real) == 2 and self._day_first is not None:
             real &= {times[0 if self._day_first else 1]}
         if len(real) != 1:
-            return unclear if not real else f"the time of the record is {text!r}, and whether its day or its month is first can't be told"
+            both = f"the time of the record is {text!r}, and whether its day or its month is first can't be told"
+            return Untold(both, is_date=True) if real else unclear
         time = real.pop()
         if len(times) == 2 and times[0] != times[1]:
             self._day_first = time == times[0]

@@ -18,7 +18,7 @@ import typing as t
 
 from .._catalogue.event_types import event_type
 from .event import APPLICATION_LOG, KMS_LOG, REQUEST_SENT, REQUEST_SERVED, RESPONSE_PROCESSED, KmsEvent
-from .export_record import Dates, make, unreadable, whole
+from .export_record import Dates, Untold, make, unreadable, whole
 from .export_xml import XML_BEGIN, read_xml
 from .names import GUID as _GUID
 
@@ -162,7 +162,7 @@ def _when(block: _Block, dates: Dates) -> str | None:
     for _label, value in block.head:
         if re.search(r"[0-9]", value) and re.search(r"[0-9]{4}", value) and re.search(r"[0-9]{1,2}[:.][0-9]{2}", value):
             found = dates.read(value)
-            if not isinstance(found, str) or "first can't be told" in found:
+            if not isinstance(found, Untold) or found.is_date:
                 return value
     return None
 

@@ -17,7 +17,7 @@ import functools
 import types
 import typing as t
 
-from .._keys import mask_keys
+from .._keys import shown
 
 T = t.TypeVar("T")
 
@@ -102,7 +102,7 @@ def _reader(kind: t.Any) -> _Reader:
 def _list_reader(item: _Reader) -> _Reader:
     def read(value: t.Any) -> tuple[t.Any, ...]:
         if isinstance(value, str) or not isinstance(value, collections.abc.Sequence):
-            raise _WrongError(f"is {_shown(value)}, not a list")
+            raise _WrongError(f"is {shown(value)}, not a list")
         found = []
         for index, element in enumerate(value):
             try:
@@ -127,7 +127,7 @@ def _dataclass_reader(cls: type[t.Any]) -> _Reader:
         if isinstance(value, cls):
             return value
         if not isinstance(value, collections.abc.Mapping):
-            raise _WrongError(f"is {_shown(value)}, not a mapping")
+            raise _WrongError(f"is {shown(value)}, not a mapping")
         found = {}
         for name, reader, required in fields:
             if name in value:
@@ -150,7 +150,7 @@ def _dataclass_reader(cls: type[t.Any]) -> _Reader:
 
 def _mapping(value: t.Any) -> dict[t.Any, t.Any]:
     if not isinstance(value, collections.abc.Mapping):
-        raise _WrongError(f"is {_shown(value)}, not a mapping")
+        raise _WrongError(f"is {shown(value)}, not a mapping")
     return dict(value)
 
 
@@ -158,7 +158,7 @@ def _moment(value: t.Any) -> datetime.datetime:
     try:
         return in_utc(value if isinstance(value, datetime.datetime) else datetime.datetime.fromisoformat(value))
     except (TypeError, ValueError):
-        raise _WrongError(f"is {_shown(value)}, not a moment such as 2026-11-24T08:15:00Z") from None
+        raise _WrongError(f"is {shown(value)}, not a moment such as 2026-11-24T08:15:00Z") from None
 
 
 def in_utc(time: datetime.datetime) -> datetime.datetime:
@@ -183,7 +183,7 @@ def _scalar_reader(kind: type[t.Any]) -> _Reader:
         # True is a number for Python, and for nobody else; texts of Ansible are kinds of str.
         if type(value) is kind or (isinstance(value, kind) and not isinstance(value, bool)):
             return value
-        raise _WrongError(f"is {_shown(value)}, not {_KINDS[kind]}")
+        raise _WrongError(f"is {shown(value)}, not {_KINDS[kind]}")
 
     def read_whole(value: t.Any) -> t.Any:
         if not -_LARGEST_WHOLE < read(value) < _LARGEST_WHOLE:
@@ -199,9 +199,3 @@ def _scalar_reader(kind: type[t.Any]) -> _Reader:
         return read(value)
 
     return {int: read_whole, float: read_number}.get(kind, read)
-
-
-def _shown(value: t.Any) -> str:
-    """Return a value as an error quotes it: without product keys, which a cut would make unrecognizable, and not too long."""
-    text = mask_keys(repr(value))
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -221,3 +221,17 @@ def test_a_secret_of_another_shape_is_taken_out_in_any_case():
 
 def test_empty_and_tiny_secrets_take_nothing_along():
     assert keys.mask_keys("a plain text", ["", "a"]) == "a plain text"
+
+
+def test_a_value_is_quoted_without_a_key_and_in_one_line_of_bounded_length() -> None:
+    key = "LABHK-ZEROA-ISLEO-USUAL-0A1Z5"
+    for value in (key, "x" * 45 + " " + key, [key], {"a": "x" * 40 + " " + key}):
+        assert "LABHK" not in keys.shown(value) and "ZEROA" not in keys.shown(value)
+        assert len(keys.shown(value)) <= 62
+    assert keys.shown("a\x1bb") == "'a\\x1bb'"
+    assert keys.shown(None) == "None"
+
+
+def test_what_a_terminal_would_obey_becomes_a_blank() -> None:
+    assert keys.one_line("a\x1b]0;b\x07c\nd\u202ee\x9bf") == "a ]0;b c d e f"
+    assert keys.one_line("  für  ") == "  für  "

@@ -460,7 +460,9 @@ def test_any_records_at_all_are_each_used_once_and_never_an_error(data: st.DataO
     used = [id(event) for attempt in attempts for event in records_of(attempt)]
     assert len(used) == len(set(used))
     assert {id(event) for event in events} >= set(used)
-    assert all(attempt.outcome in pairing.OUTCOMES and attempt.kind in (pairing.FIRST, pairing.RENEWAL, pairing.UNKNOWN) for attempt in attempts)
+    assert all(
+        attempt.outcome in pairing.OUTCOMES and attempt.kind in (pairing.FIRST, pairing.RENEWAL, pairing.UNKNOWN) for attempt in attempts
+    )
     sent = {id(attempt.sent) for attempt in attempts if attempt.sent}
     assert len(sent) == sum(attempt.sent is not None for attempt in attempts)
 
