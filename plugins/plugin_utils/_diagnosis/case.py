@@ -250,7 +250,7 @@ class Case:
         wanted = same_name(name)
         if wanted in self._by_name or is_address(wanted):
             return self._by_name.get(wanted)
-        label, _, domain = wanted.partition(".")
+        label, _dot, domain = wanted.partition(".")
         found = self._by_label.get(label)
         # A machine whose full name is known is not the one of the same first label in another domain.
         if found is not None and domain and any("." in own and not is_address(own) for own in found.names):

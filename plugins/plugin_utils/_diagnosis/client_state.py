@@ -280,8 +280,8 @@ def _of_attempt(attempt: Attempt, product: ProductFacts | None, client: MachineE
         rule = "client_answer_lost"
     # The client's own record proves it; the host's where there is no other, and the answer where that has the reason.
     answer = attempt.response if attempt.outcome == COUNT_TOO_LOW else None
-    event = answer or attempt.sent or attempt.response or attempt.served
-    assert event is not None
+    # An attempt is made of one record at the least.
+    event = t.cast(KmsEvent, answer or attempt.sent or attempt.response or attempt.served)
     owner = client.name if event is not attempt.served else (event.computer or attempt.host or "the host")
     return Failure(
         rule, code, attempt.host, attempt.port, attempt.time, Proof(_told(attempt, code), event_source(event, owner)), attempt, product

@@ -49,7 +49,7 @@ class ContactsOfClients:
             answered = attempt.outcome in (ACTIVATED, COUNT_TOO_LOW)
             number = attempt.code.number if attempt.code is not None else None
             if answered or (attempt.outcome == HOST_NOT_REACHED and number not in NO_SRV_CODES):
-                proof = Proof(f"{client.name} {'got an answer' if answered else 'got none'}", event_source(event, client.name))
+                proof = Proof(f"{client.name} {'got an answer' if answered else 'got no answer'}", event_source(event, client.name))
                 self._note(client, attempt.host, attempt.port, Contact(attempt.time, client.name, proof), reached=answered)
         for product in client.kms_clients:
             renewed = None if by_directory(product) else last_renewal(client, product)
@@ -72,7 +72,7 @@ class ContactsOfClients:
 
     def _by_domains(self, client: MachineEvidence, case: Case) -> None:
         needy = any(p.license_status not in (None, LICENSED) for p in client.kms_clients)
-        if not needy or any(source == "configured" for source, _ in client.kms_hosts()):
+        if not needy or any(source == "configured" for source, _host in client.kms_hosts()):
             return
         domains = case.domains_of(client)
         if not any(domain.records for domain in domains):

@@ -279,10 +279,10 @@ class HostIndex:
             if not first or max(_TIMES.unpack_from(row)) >= first or not any(_TIMES.unpack_from(row))
         ]
         events.sort(key=lambda event: event.time or event.fields["client_time"] or _EPOCH)
-        oldest_kept = [_ROW.unpack(client.rows[0]) for _, client in clients if client.dropped]
+        oldest_kept = [_ROW.unpack(client.rows[0]) for _cmid, client in clients if client.dropped]
         return Kept(
             tuple(events),
-            sum(client.dropped for _, client in clients),
+            sum(client.dropped for _cmid, client in clients),
             _moment(max(row[0] or row[2] for row in oldest_kept)) if oldest_kept else None,
             tuple(dict.fromkeys(others)),
             self.hosts,

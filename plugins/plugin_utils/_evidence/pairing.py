@@ -483,7 +483,7 @@ def _match(
                 pairs.append((cost, abs(apart[0] - shift), place, request, record))
     pairs.sort(key=lambda pair: pair[:3])
     used: set[int] = set()
-    for _, _, _, request, record in pairs:
+    for *_order, request, record in pairs:
         if request not in matched and id(record) not in used:
             matched[request] = record
             used.add(id(record))
@@ -558,7 +558,10 @@ def _shift(sent: t.Sequence[_Record], answered: t.Mapping[_Record, _Record], ser
             shift = round(apart[0] / _HALF_HOUR) * _HALF_HOUR
             if 0 < abs(shift) <= _LARGEST_SHIFT and abs(apart[0] - shift) <= apart[1]:
                 found.setdefault(shift, []).append((request, record))
-    counts = {shift: min(len({id(a) for a, _ in pairs}), len({id(b) for _, b in pairs})) for shift, pairs in found.items()}
+    counts = {
+        shift: min(len({id(sent) for sent, _served in pairs}), len({id(served) for _sent, served in pairs}))
+        for shift, pairs in found.items()
+    }
     best = max(counts.values(), default=0)
     shifts = [shift for shift, count in counts.items() if count == best]
     if len(shifts) != 1:
@@ -592,8 +595,8 @@ def _attempt(name: str, draft: _Draft, others: t.Sequence[str], kept: Kept) -> A
     notes: list[str] = []
     outcome = _outcome(sent, response, served, notes)
     asked = sent or served
-    first = sent or response or served
-    assert first is not None
+    # A draft is made of one record at the least.
+    first = t.cast(_Record, sent or response or served)
     if served is None and sent is not None and kept.complete_since is not None and (sent.moment or 0.0) < kept.complete_since.timestamp():
         notes.append(
             f"the hosts' requests of this client before {kept.complete_since:%Y-%m-%d %H:%M} UTC were counted and not kept: this may be one of them"

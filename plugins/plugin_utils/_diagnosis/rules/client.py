@@ -468,7 +468,7 @@ def _addresses(machine: MachineEvidence, target: Target, case: Case) -> list[str
     """Return the host's name and the addresses that were seen behind it, by the client or by who tried a connection."""
     views = [*(machine.discovery.endpoints if machine.discovery is not None else ()), *case.probes]
     found = [target.name, *(e.address for e in views if e.address and same_name(e.host) == same_name(target.name))]
-    known = (*(host for _, host in machine.kms_hosts()), *machine.kept_hosts)
+    known = (*(host for _source, host in machine.kms_hosts()), *machine.kept_hosts)
     found += [host.address for host in known if host.address and same_name(host.name) == same_name(target.name)]
     return found
 

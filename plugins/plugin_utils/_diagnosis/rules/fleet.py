@@ -33,7 +33,7 @@ from .registry import FleetRule
 
 def hosts_of(machine: MachineEvidence) -> tuple[str, ...]:
     """Return the KMS hosts that a client is set to or keeps, by its facts, made comparable; a set one switches the search for others off."""
-    return tuple(dict.fromkeys(same_name(host.name) for _, host in machine.kms_hosts()))
+    return tuple(dict.fromkeys(same_name(host.name) for _source, host in machine.kms_hosts()))
 
 
 ONE_READING = datetime.timedelta(days=2)

@@ -351,6 +351,10 @@ def _rule_proof(machine: MachineEvidence, rules: t.Sequence[FirewallRuleFacts]) 
     return Proof("; ".join(texts) or "no rule", machine.source("host.firewall_rules"))
 
 
+_TELLING = ("refused", "no_address", "timeout", "unreachable")
+"""Outcomes of a connection, those first that tell most."""
+
+
 def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
     """Look at what probes of others met at a host's port. That one got through clears the host; whom it does not let through is another question."""
     rule = "host_port_closed"
@@ -366,7 +370,7 @@ def port_closed(machine: MachineEvidence, case: Case) -> t.Iterator[Judgement]:
         return
     outcomes = {probe.outcome for probe in probes}
     # What an answer of the machine itself tells is more than what silence does.
-    worst = next(word for word in ("refused", "no_address", "timeout", "unreachable", *outcomes) if word in outcomes)
+    worst = min(outcomes, key=lambda word: _TELLING.index(word) if word in _TELLING else len(_TELLING))
     meaning = {
         "refused": "the answer is that nothing listens there; the host gives it, or a firewall on it or on the way",
         "timeout": "nothing comes back: a firewall on it or on the way drops the packets, or it is switched off",

@@ -329,7 +329,7 @@ def servers_disagree(case: Case) -> t.Iterator[Judgement]:
                     Proof(listed(map(_shown, sorted(records))) if records else "no record", f"srv_info of {evidence.domain}, {server}")
                     for server, records in held.items()
                 )[:10],
-                {"domain": evidence.domain, "server": next(iter(empty or lacking))},
+                {"domain": evidence.domain, "server": [*(empty or lacking)][0]},
                 severity=None if empty else Severity.INFO,
             )
 
