@@ -54,7 +54,9 @@ class ActionModule(ControllerAction):
             "verdict": diagnosis["verdict"],
             "worst": diagnosis["worst"],
         }
-        if _fails(found.worst, options["fail_on"]):
+        # Nobody who asks to be stopped by a fault means to go on when no one could look.
+        nothing = not found.judged and not found.network
+        if _fails(found.worst, options["fail_on"]) or (nothing and options["fail_on"] != "never"):
             result["failed"] = True
         return result
 

@@ -12,7 +12,7 @@ from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._diagnosis.case import Policy
 from ..plugin_utils._diagnosis.engine import diagnose as judge
-from ..plugin_utils._diagnosis.inputs import read_machines, read_probes, read_srv
+from ..plugin_utils._diagnosis.inputs import NEXT_MACHINES, read_machines, read_probes, read_srv
 from ..plugin_utils._evidence.plain import moment
 from ..plugin_utils._keys import mask_keys, mask_result
 
@@ -32,12 +32,16 @@ def diagnose(
         if isinstance(approved_hosts, str):
             raise ValueError("approved_hosts is a text; give a list of names")  # noqa: TRY004  (one kind of error for every bad input)
         evidence = read_machines(machines)
+        domains, endpoints = read_srv(srv), read_probes(probes)
+        at = moment(now, "now") if now else datetime.datetime.now(datetime.UTC)
+        if not evidence and not domains and not endpoints:
+            raise ValueError(f"there is nothing to diagnose: no machine, no SRV record and no probe. {NEXT_MACHINES}")
         found = judge(
             lambda: evidence,
-            now=moment(now, "now") if now else datetime.datetime.now(datetime.UTC),
+            now=at,
             earlier=read_machines(earlier, "earlier"),
-            srv=read_srv(srv),
-            probes=read_probes(probes),
+            srv=domains,
+            probes=endpoints,
             policy=Policy(tuple(approved_hosts)),
             limit_per_rule=limit_per_rule,
             with_attempts=attempts,

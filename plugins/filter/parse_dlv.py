@@ -10,6 +10,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._evidence.dlv import parse_dlv as parse
+from ..plugin_utils._evidence.kinds import kind_of
 from ..plugin_utils._evidence.texts import decode
 from ..plugin_utils._keys import mask_result
 
@@ -20,18 +21,10 @@ def parse_dlv(text: t.Any) -> dict[str, t.Any]:
         text = decode(text)
     if not isinstance(text, str):
         raise AnsibleFilterError(
-            f"parse_dlv reads the text that slmgr.vbs printed, and got {_kind(text)}; "
+            f"parse_dlv reads the text that slmgr.vbs printed, and got {kind_of(text)}; "
             "of a list of lines make a text with the filter join and a line break as its separator"
         )
     return t.cast("dict[str, t.Any]", mask_result(parse(text).as_dict()))
-
-
-def _kind(value: t.Any) -> str:
-    # Ansible's own lists and dicts have names that say nothing to a user.
-    for kind, words in ((list, "a list"), (dict, "a dict"), (type(None), "nothing")):
-        if isinstance(value, kind):
-            return words
-    return f"a {type(value).__name__}"
 
 
 class FilterModule:

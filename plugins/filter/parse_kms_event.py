@@ -13,6 +13,7 @@ from ansible.errors import AnsibleFilterError
 from ..plugin_utils._evidence.events import decode
 from ..plugin_utils._evidence.export_record import whole
 from ..plugin_utils._evidence.exports import read_data, read_export
+from ..plugin_utils._evidence.kinds import kind_of
 from ..plugin_utils._keys import mask_keys, mask_result
 
 
@@ -33,7 +34,7 @@ def _events(value: t.Any, event_id: t.Any) -> t.Iterator[t.Any]:
         if number is None or not 0 < number <= 0xFFFF:
             raise ValueError(f"event_id is {mask_keys(str(event_id))[:40]!r}, not the number of an event such as 12288")
         if not isinstance(value, str) and not texts:
-            raise ValueError(f"with event_id the value is the text of one event or the list of its insertion strings, not {_kind(value)}")
+            raise ValueError(f"with event_id the value is the text of one event or the list of its insertion strings, not {kind_of(value)}")
         yield decode(number, [value] if isinstance(value, str) else value)
     elif isinstance(value, (str, bytes)):
         yield from read_export(value)
@@ -43,11 +44,7 @@ def _events(value: t.Any, event_id: t.Any) -> t.Iterator[t.Any]:
     elif is_list or isinstance(value, collections.abc.Mapping):
         yield from read_data(value)
     else:
-        raise ValueError(f"the value is {_kind(value)}, not a text, a record or a list of them")
-
-
-def _kind(value: t.Any) -> str:
-    return "none" if value is None else f"of type {type(value).__name__}"
+        raise ValueError(f"the value is {kind_of(value)}, not a text, a record or a list of them")
 
 
 class FilterModule:

@@ -64,7 +64,8 @@ options:
     default: []
   fail_on:
     description:
-      - Fail when something as bad as this was found. The result is complete all the same.
+      - Fail when something as bad as this was found, and with V(error) and V(warning) also when nothing at all could be judged. The result is complete
+        all the same.
     type: str
     choices: [error, never, warning]
     default: never
@@ -161,7 +162,7 @@ diagnosis:
     schema: {description: Number of this structure; it rises when the meaning of a key changes or a key goes., type: int, sample: 1}
     verdict: {description: The answer in a sentence or two., type: str, sample: The firewall exception of kms01 is off.}
     worst: {description: "V(error), V(warning), V(info), or V(null) when nothing was found.", type: str, sample: error}
-    healthy: {description: Whether nothing worse than V(info) was found., type: bool, sample: false}
+    healthy: {description: "Whether nothing worse than V(info) was found; V(null) when no machine could be judged.", type: bool, sample: false}
     findings:
       description: The causes, the worst and deepest first.
       type: list
@@ -213,6 +214,7 @@ diagnosis:
         count: {description: Of how many subjects., type: int, sample: 1}
         subjects: {description: The first of them., type: list, elements: str, sample: [pc01]}
     machines: {description: How many machines were looked at., type: int, sample: 2}
+    judged: {description: "Of how many of them anything is known that can be judged: the licensing state, or events.", type: int, sample: 2}
     clients: {description: How many of them are KMS clients., type: int, sample: 1}
     hosts: {description: How many of them are KMS hosts., type: int, sample: 1}
     counts: {description: "How many findings each rule had, consequences among them.", type: dict, sample: {host_firewall_exception_off: 1}}
@@ -220,7 +222,7 @@ diagnosis:
     severities: {description: "How many causes are of each severity, those that were left out among them.", type: dict, sample: {error: 1, warning: 0, info: 0}}
     attempts: {description: "What the requests of machines with a finding came to, the newest first, by machine.", type: dict, sample: {}}
 healthy:
-  description: The same as RV(diagnosis.healthy).
+  description: The same as RV(diagnosis.healthy), V(null) when no machine could be judged.
   returned: when the evidence could be read
   type: bool
   sample: false

@@ -19,6 +19,7 @@ import typing as t
 
 from .._catalogue.findings import FindingType, all_consequences, finding_type
 from .._evidence.event import REQUEST_SERVED, KmsEvent
+from .._evidence.facts import HostFacts, ServiceFacts
 from .._evidence.host_index import HostIndex
 from .._evidence.pairing import Attempt
 from .._evidence.plain import plain
@@ -112,6 +113,8 @@ class Diagnosis:
     attempts: what the requests of machines with a finding came to, by machine; only where they were asked for.
     severities: how many roots are of each severity, those that are left out among them.
     old:      how many machines have facts that are older than L(OLD).
+    judged:   of how many machines there is anything to judge: their licensing state or their events.
+    network:  there are SRV records or probes, which tell something without any machine.
     """
 
     roots: tuple[Root, ...]
@@ -124,6 +127,15 @@ class Diagnosis:
     attempts: t.Mapping[str, tuple[Attempt, ...]]
     severities: t.Mapping[Severity, int]
     old: int = 0
+    judged: int = 0
+    network: bool = False
+
+    @property
+    def healthy(self) -> bool | None:
+        """True when nothing worse than info was found, False when something was; None when no machine could be judged: nothing found means nothing then."""
+        if self.worst not in (None, Severity.INFO):
+            return False
+        return True if self.judged else None
 
     @property
     def worst(self) -> Severity | None:
@@ -140,6 +152,16 @@ class Diagnosis:
             if self.old
             else ""
         )
+        if not faults and not self.judged:
+            seen = " No fault was found in SRV records and probes." if self.network else ""
+            if not self.machines:
+                return f"No machine was looked at.{seen}"
+            unread = (
+                "1 machine, which could not be read." if self.machines == 1 else f"{self.machines} machines, none of which could be read."
+            )
+            return f"Nothing can be told: {unread}{seen}"
+        if self.judged < self.machines:
+            looked += f", {self.machines - self.judged} of which could not be read"
         if not faults:
             gaps = f"; {len(self.gaps)} thing{'s' * (len(self.gaps) != 1)} could not be judged" if self.gaps else ""
             return f"No fault was found; {looked}{gaps}.{old}"
@@ -154,7 +176,7 @@ class Diagnosis:
             "schema": SCHEMA,
             "verdict": self.verdict,
             "worst": None if self.worst is None else str(self.worst),
-            "healthy": self.worst in (None, Severity.INFO),
+            "healthy": self.healthy,
             "findings": [root.as_dict() for root in self.roots],
             "not_judged": [
                 {
@@ -167,6 +189,7 @@ class Diagnosis:
                 for gap in self.gaps
             ],
             "machines": self.machines,
+            "judged": self.judged,
             "clients": self.clients,
             "hosts": self.hosts,
             "counts": dict(self.counts),
@@ -196,6 +219,7 @@ def diagnose(
     limit_per_rule: how many causes of one rule are given in full: the worst.
     with_attempts:  keep what the newest requests of machines with a finding came to, within bounds.
     """
+    srv, probes = tuple(srv), tuple(probes)
     gathered = _gather(machines, now=now, earlier=earlier, srv=srv, probes=probes, policy=policy, host_records=host_records)
     case = gathered.case
     folding = _Folding(limit_per_rule)
@@ -230,7 +254,17 @@ def diagnose(
         attempts,
         result.severities,
         folding.old,
+        gathered.judged,
+        bool(srv or probes),
     )
+
+
+def can_be_judged(machine: MachineEvidence) -> bool:
+    """Tell whether anything is known of a machine's licensing: a product, a setting of the service, a value of a host, a log that was read."""
+    facts, events = machine.facts, machine.events
+    if facts.products or facts.service != ServiceFacts() or facts.host != HostFacts():
+        return True
+    return events is not None and (bool(events.records) or not events.problems and all(log.problem is None for log in events.logs))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -239,6 +273,7 @@ class _Gathered:
     fleet: tuple[t.Any, ...]
     machines: int
     clients: int
+    judged: int
 
 
 def _gather(
@@ -258,9 +293,10 @@ def _gather(
     served = HostIndex()
     probing = Case(srv=srv, now=now)
     contacts = ContactsOfClients(now)
-    count = clients = 0
+    count = clients = judged = 0
     for machine in machines():
         count += 1
+        judged += can_be_judged(machine)
         clients += machine.is_kms_client
         for rule in fleet:
             rule.add(machine)
@@ -290,7 +326,7 @@ def _gather(
         not_reached=contacts.not_reached,
         without_record=contacts.without_record,
     )
-    return _Gathered(case, fleet, count, clients)
+    return _Gathered(case, fleet, count, clients, judged)
 
 
 def _judge(machine: MachineEvidence, case: Case) -> list[Judgement]:

@@ -8,7 +8,8 @@ FOR INTERNAL COLLECTION USE ONLY: names may change in any release.
 Whose is it? Results and facts have an inventory name, exported records the name of a computer, pasted text has neither. What has a name goes to the
 machine of that name. What has none goes, in this order: to the machine that its file is named after; to the one machine with the same CMID; to the one
 machine of its role, host or client, that lacks it. What is left is called "the client" or "the host", and by the names of their files where there are
-several. Everything that was concluded rather than read is told as a sentence.
+several. Pasted texts that have the same CMID, Windows product and key are of one machine, unless they name different ones: of its readings the newest
+counts, and the last one given where nothing tells which is newer. Everything that was concluded rather than read is told as a sentence.
 """
 
 from __future__ import annotations
@@ -30,9 +31,11 @@ from .._evidence.event import (
     LogState,
 )
 from .._evidence.facts import Facts, ProblemFacts
+from .._evidence.kinds import kind_of
+from .._evidence.names import same_machine
 from .._evidence.plain import EvidenceError
 from .._evidence.view import EndpointView
-from .._keys import mask_result
+from .._keys import mask_keys, mask_result
 from .case import DomainEvidence, MachineEvidence, read_domain, read_machine, read_probe, same_name
 
 HOST, CLIENT, MACHINE = "host", "client", "machine"
@@ -41,7 +44,18 @@ HOST, CLIENT, MACHINE = "host", "client", "machine"
 _HOST_EVENTS = frozenset({REQUEST_SERVED, PUBLISH_FAILED, PUBLISHED})
 _CLIENT_EVENTS = frozenset({REQUEST_SENT, RESPONSE_PROCESSED})
 
+T = t.TypeVar("T")
+
 _EMPTY = Facts()
+
+_KEYS = frozenset(field.name for field in dataclasses.fields(Facts)) | {
+    *("activation", "discovery", "events", "failed", "inventory_hostname", "not_read", "skipped", "unreachable")
+}
+"""What a result of a module, or a line of a facts file, has at least one of."""
+
+NEXT_MACHINES = "Next: give results of activation_info, or lines of a facts file that it wrote"
+NEXT_SRV = "Next: give results of srv_info, or the entries of their results"
+NEXT_PROBES = "Next: give results of endpoint_info, or their endpoints"
 
 
 # --- results of modules ---
@@ -77,7 +91,7 @@ def _rows(
         for index, item in enumerate(data):
             yield from _rows(item, f"{where}[{index}]", is_row, inner)
     else:
-        raise EvidenceError(f"{where} is neither a mapping nor a list but {type(data).__name__}")
+        raise EvidenceError(f"{where} is neither a mapping nor a list but {kind_of(data)}")
 
 
 def read_machines(data: t.Any, where: str = "machines") -> list[MachineEvidence]:
@@ -97,6 +111,9 @@ def read_machine_row(row: dict[str, t.Any], place: str) -> MachineEvidence:
 
     Raises EvidenceError, whose text has no product key that the row may hold.
     """
+    if _KEYS.isdisjoint(row):
+        having = f"has {', '.join(sorted(mask_keys(str(key)) for key in row)[:5])}" if row else "is empty"
+        raise EvidenceError(f"{place} is no result of a module that reads a machine: it {having}. {NEXT_MACHINES}")
     failed = (row.get("failed") or row.get("unreachable")) and "activation" not in row
     try:
         machine = read_machine({"inventory_hostname": row.get("inventory_hostname"), **_parts(row)} if failed else row, place)
@@ -137,14 +154,22 @@ def read_srv(data: t.Any, where: str = "srv", not_read: list[str] | None = None)
     """Return the SRV records by domain, of each domain the last. C(not_read) gets the message of each failed result. Raises EvidenceError."""
     found: dict[str, DomainEvidence] = {}
     for place, row in without_failures(srv_rows(data, where), not_read):
-        domain = read_domain(row, place)
+        domain = _with_next(read_domain, row, place, NEXT_SRV)
         found[same_name(domain.domain)] = domain
     return list(found.values())
 
 
 def read_probes(data: t.Any, where: str = "probes", not_read: list[str] | None = None) -> list[EndpointView]:
     """Return the TCP connections that were tried. C(not_read) gets the message of each failed result. Raises EvidenceError."""
-    return [read_probe(row, place) for place, row in without_failures(probe_rows(data, where), not_read)]
+    rows = without_failures(probe_rows(data, where), not_read)
+    return [_with_next(read_probe, row, place, NEXT_PROBES) for place, row in rows]
+
+
+def _with_next(read: t.Callable[[t.Any, str], T], row: t.Any, place: str, step: str) -> T:
+    try:
+        return read(row, place)
+    except EvidenceError as error:
+        raise EvidenceError(f"{error}. {step}") from None
 
 
 def without_failures(
@@ -252,7 +277,7 @@ def known(machine: MachineEvidence) -> Known:
 def attribute(pieces: t.Iterable[Piece], machines: t.Iterable[Known]) -> Attribution:
     """Return whose the pieces are; see the top of this file for the order in which that is told."""
     work = _Attributing(machines)
-    apart = [part for piece in pieces for part in _by_computer(piece)]
+    apart = work.one_reading_each([part for piece in pieces for part in _by_computer(piece)])
     for piece in apart:
         if piece.machine is not None:
             work.named(piece, piece.machine)
@@ -279,6 +304,51 @@ class _Attributing:
         self._by_name: dict[str, set[str]] = collections.defaultdict(set)
         for machine in machines:
             self._add(machine)
+
+    def one_reading_each(self, pieces: list[Piece]) -> list[Piece]:
+        """Return the pieces, of several readings of one machine's facts only the one that counts."""
+        groups: list[list[int]] = []
+        # Those with names first: what has none may belong to one of them.
+        for number in sorted((n for n, piece in enumerate(pieces) if piece.facts is not None), key=lambda n: pieces[n].machine is None):
+            mine = [group for group in groups if any(self._same(pieces[number], pieces[other]) for other in group)]
+            if len(mine) == 1:
+                mine[0].append(number)
+            else:
+                groups.append([number])
+        left_out: set[int] = set()
+        names: dict[int, str | None] = {}
+        for group in groups:
+            group.sort()
+            if len(group) < 2:
+                continue
+            moments = [facts.collected_at for number in group if (facts := pieces[number].facts) is not None]
+            dated = [moment for moment in moments if moment is not None]
+            told = len(dated) == len(moments) and len(set(dated)) > 1
+            counts = group[max(range(len(group)), key=lambda n: (dated[n], n))] if told else group[-1]
+            names[counts] = next((pieces[number].machine for number in group if pieces[number].machine is not None), None)
+            others = [number for number in group if number != counts]
+            left_out |= set(others)
+            why = "the newest" if told else "the last one given, because nothing tells which is newer"
+            origin = pieces[counts].origin
+            both = f"{', '.join(pieces[n].origin for n in others)} and {origin}"
+            self.assumptions.append(f"{both} are taken to be readings of one machine: {origin} counts, {why}.")
+        return [
+            dataclasses.replace(piece, machine=names.get(number, piece.machine))
+            for number, piece in enumerate(pieces)
+            if number not in left_out
+        ]
+
+    def _same(self, one: Piece, other: Piece) -> bool:
+        if one.machine is not None and other.machine is not None:
+            # What ospp.vbs tells of Office takes nothing away from what slmgr.vbs tells of the same machine.
+            windows = all(MachineEvidence("", piece.facts or _EMPTY).windows is not None for piece in (one, other))
+            return windows and same_machine(one.machine, other.machine)
+        identity = _identity(one)
+        if identity is None or identity != _identity(other):
+            return False
+        # Files that are named after machines which are known are of these.
+        owners = {self._owner(piece.machine or piece.stem) for piece in (one, other) if piece.machine or piece.stem} - {None}
+        return len(owners) < 2
 
     def named(self, piece: Piece, name: str) -> None:
         """Give a piece to the machine that others call so; to a new one of that name where there is none."""
@@ -410,6 +480,16 @@ def _cmids(facts: Facts, records: t.Iterable[KmsEvent]) -> frozenset[str]:
     """Return the CMIDs that are a machine's own: its service's, and those of the requests that it sent. 12290 has those of others."""
     found = {facts.service.cmid, *(event.fields.get("cmid") for event in records if event.event_id == REQUEST_SENT)}
     return frozenset(cmid.casefold().strip("{}") for cmid in found if isinstance(cmid, str))
+
+
+def _identity(piece: Piece) -> tuple[str, str, str] | None:
+    """Return what only readings of one machine, or of its clones, have in common; None where it was not seen."""
+    facts = piece.facts or _EMPTY
+    windows = MachineEvidence("", facts).windows
+    product = windows and (windows.activation_id or windows.name)
+    if windows is None or not (facts.service.cmid and product and windows.partial_key):
+        return None
+    return facts.service.cmid.casefold().strip("{}"), str(product).casefold(), windows.partial_key.casefold()
 
 
 def _asked(machine: MachineEvidence) -> t.Iterator[str]:

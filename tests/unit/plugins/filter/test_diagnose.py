@@ -45,7 +45,10 @@ def test_approved_hosts_count() -> None:
 @pytest.mark.parametrize(
     ("machines", "options", "said"),
     [
-        ("pc01", {}, "machines is neither a mapping nor a list but str"),
+        ([], {}, "there is nothing to diagnose"),
+        (None, {}, "there is nothing to diagnose"),
+        ([{"a": 1}], {}, r"machines\[0\] is no result of a module"),
+        ("pc01", {}, "machines is neither a mapping nor a list but a text"),
         ([], {"now": "soon"}, "now is 'soon', not a moment"),
         ([], {"approved_hosts": "kms01"}, "approved_hosts is a text; give a list of names"),
         ([], {"srv": [{"domain": "x"}]}, r"srv\[0\] is not one of the results of srv_info"),

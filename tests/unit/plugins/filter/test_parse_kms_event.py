@@ -58,8 +58,8 @@ def test_no_records_are_no_events():
 @pytest.mark.parametrize(
     ("value", "event_id", "said"),
     [
-        (None, None, "the value is none, not a text"),
-        (17, None, "of type int"),
+        (None, None, "the value is nothing, not a text"),
+        (17, None, "the value is a whole number"),
         ("nothing here", None, "nothing in it that is known"),
         ([SENT, "nothing here"], None, "text 2 has nothing"),
         ("x", "many", "event_id is 'many', not the number"),

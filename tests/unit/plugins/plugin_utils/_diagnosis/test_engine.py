@@ -12,7 +12,8 @@ import pytest
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis import engine
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case import MachineEvidence
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Finding, Proof, Severity, Unjudged
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import read_facts
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import Events
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import Facts, ServiceFacts, read_facts
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.plain import EvidenceError
 
 from tests.unit.plugins.plugin_utils._diagnosis.evidence import (
@@ -44,6 +45,10 @@ def a(rule, subject="pc01", sentence=None, **more):
     return Finding(rule, subject, sentence or f"{rule} of {subject}.", (Proof("seen", "a test"),), **more)
 
 
+READ = Facts(service=ServiceFacts(version="10.0.20348.1"))
+"""The least that makes a machine one of which something was read."""
+
+
 @pytest.fixture
 def told(monkeypatch):
     """Return a function that diagnoses machines about which the rules say what is given by name, and the rest about the fleet."""
@@ -59,7 +64,7 @@ def told(monkeypatch):
         monkeypatch.setattr(engine, "ALL_MACHINE_RULES", (lambda machine, case: said.get(machine.name, ()),))
         monkeypatch.setattr(engine, "ALL_CASE_RULES", ())
         monkeypatch.setattr(engine, "ALL_FLEET_RULES", (Fleet,))
-        machines = machines or [kms_host() if name.startswith("kms") else MachineEvidence(name) for name in said]
+        machines = machines or [kms_host() if name.startswith("kms") else MachineEvidence(name, READ) for name in said]
         return engine.diagnose(lambda: machines, now=NOW, **options)
 
     return diagnose
@@ -498,3 +503,19 @@ def test_records_that_lack_something_are_judged_all_the_same(event_id, left_out)
     diagnosis = engine.diagnose(lambda: [kms_host(), client], now=NOW, srv=[domain(record())], with_attempts=True)
     assert "client_not_activated" in diagnosis.counts
     assert json.dumps(diagnosis.as_dict())
+
+
+# --- how much there is to judge
+
+
+def test_nothing_found_where_nothing_was_read_is_no_good_health():
+    unread = [MachineEvidence("pc01", Facts(problems=("x",))), MachineEvidence("pc02", events=Events(problems=("denied",)))]
+    found = engine.diagnose(lambda: unread, now=NOW)
+    assert (found.healthy, found.judged, found.network) == (None, 0, False)
+    assert found.as_dict()["healthy"] is None
+    assert found.verdict == "Nothing can be told: 2 machines, none of which could be read."
+    one = engine.diagnose(lambda: [*unread, kms_host()], now=NOW)
+    assert (one.healthy, one.judged) == (True, 1)
+    assert "3 machines looked at (1 KMS host), 2 of which could not be read" in one.verdict
+    assert engine.diagnose(list, now=NOW, srv=[domain(record())]).verdict.startswith("No machine was looked at.")
+    assert engine.diagnose(lambda: unread[:1], now=NOW).verdict == "Nothing can be told: 1 machine, which could not be read."

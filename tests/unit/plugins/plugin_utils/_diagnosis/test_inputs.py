@@ -140,6 +140,41 @@ def test_nothing_that_was_pasted_is_lost_in_silence() -> None:
     assert found.assumptions == ("pc01 has facts already: they count, and a text does not.",)
 
 
+def dated(piece: Piece, **changes: t.Any) -> Piece:
+    assert piece.facts is not None
+    return dataclasses.replace(piece, facts=dataclasses.replace(piece.facts, **changes))
+
+
+def test_two_readings_of_one_machine_are_one_machine_and_the_newest_counts() -> None:
+    before = dataclasses.replace(pasted(kms_client("pc01"), stem="left"), origin="before/left.txt")
+    after = dataclasses.replace(pasted(kms_client("pc01"), stem="right"), origin="after/right.txt")
+    undated = [dated(before, collected_at=None, primary="old"), dated(after, collected_at=None, primary="new")]
+    (machine,) = attribute(undated, []).machines
+    assert machine.facts.primary == "new"
+    assert attribute(undated, []).assumptions == (
+        "before/left.txt and after/right.txt are taken to be readings of one machine: after/right.txt counts, the last one given, "
+        "because nothing tells which is newer.",
+    )
+    known_age = [dated(before, collected_at=ago(hours=1), primary="new"), dated(after, collected_at=ago(hours=9), primary="old")]
+    (machine,) = attribute(known_age, []).machines
+    assert machine.facts.primary == "new"
+
+
+def test_clones_that_the_evidence_names_apart_stay_apart() -> None:
+    clone = pasted(kms_client("pc01"))
+    named = [dataclasses.replace(clone, machine=name) for name in ("PC01", "pc02")]
+    assert set(names(attribute(named, []))) == {"PC01", "pc02"}
+    # A file's name tells where there is a machine of that name.
+    files = [dataclasses.replace(clone, stem=name) for name in ("pc01", "pc02")]
+    bare = [MachineEvidence("pc01"), MachineEvidence("pc02")]
+    assert set(names(attribute(files, map(known, bare)))) == {"pc01", "pc02"}
+
+
+def test_a_reading_without_a_name_is_of_the_named_machine_with_the_same_ids() -> None:
+    clone = pasted(kms_client("pc01"))
+    assert set(names(attribute([dataclasses.replace(clone, machine="pc07"), clone], []))) == {"pc07"}
+
+
 def test_an_exported_log_is_one_that_was_read() -> None:
     (host,) = attribute([Piece("kms.xml", events=exported(request_served(), computer="KMS01"))], []).machines
     assert host.events is not None
@@ -200,11 +235,13 @@ def test_a_failed_result_is_evidence_that_is_missing_and_says_why() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ("pc01", "machines is neither a mapping nor a list but str"),
-        ([7], r"machines\[0\] is neither a mapping nor a list but int"),
+        ("pc01", "machines is neither a mapping nor a list but a text"),
+        ([7], r"machines\[0\] is neither a mapping nor a list but a whole number"),
         ([{"failed": True}], r"machines\[0\] is a failed result that does not say of which machine"),
         ([{"machine": {"build": "new"}}], r"machines\[0\]: machine: build is 'new', not a whole number"),
         ([{"schema": 9}], r"machines\[0\] has schema 9, and this version"),
+        ([{"a": 1}], r"machines\[0\] is no result of a module that reads a machine: it has a\. Next: give results of activation_info"),
+        ({}, "machines is no result of a module that reads a machine: it is empty"),
     ],
 )
 def test_bad_input_is_named_with_its_place(data: t.Any, said: str) -> None:
@@ -219,6 +256,8 @@ def test_an_error_shows_no_key() -> None:
 
 
 def test_a_domain_that_is_no_result_is_an_error() -> None:
-    with pytest.raises(EvidenceError, match=r"srv\[0\] is not one of the results of srv_info"):
+    with pytest.raises(EvidenceError, match=r"srv\[0\] is not one of the results of srv_info.* Next: give results of srv_info"):
         read_srv([{"domain": DOMAIN}])
+    with pytest.raises(EvidenceError, match=r"probes\[0\].* Next: give results of endpoint_info"):
+        read_probes([{"host": 1, "outcome": "x"}])
     assert domain(record()).domain == DOMAIN
