@@ -57,6 +57,7 @@ _REDACTED = re.compile(
 )
 _HIDDEN_LABEL = re.compile(r"(?:^|\.)[xX]{2,}(?:\.|$)")
 _NAME_END = re.compile(r"(?:\bedition|\badd-on\b.*)$", re.IGNORECASE)
+_HIDDEN_END = re.compile("[Xx*#?_\u2588\u25a0\u2026]{1,20}")
 _DESCRIPTION_END = re.compile(r"\bchannel$", re.IGNORECASE)
 
 
@@ -202,6 +203,11 @@ def _minutes(pattern: re.Pattern[str]) -> Settle:
     return settle_minutes
 
 
+def _goes_on_hidden(lines: list[Line], used: int) -> bool:
+    """Tell whether the next line is what somebody wrote over the end of a value, broken off from it: C(10) and C(XX) were one number."""
+    return used + 1 < len(lines) and _HIDDEN_END.fullmatch(lines[used + 1].text) is not None
+
+
 def _count(highest: int) -> Settle:
     """Return a reader of numbers that nothing closes but the end of their line."""
 
@@ -215,6 +221,8 @@ def _count(highest: int) -> Settle:
                 return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
             used += 1
             text += lines[used].text
+        if _goes_on_hidden(lines, used):
+            return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
         if text == "-1":
             return Settled(None, used)
         if not _BARE.fullmatch(text):
@@ -249,6 +257,8 @@ def _version(value: str, lines: list[Line]) -> Settled:
         if not lines[0].full:
             return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
         text, used = text + lines[1].text, 1
+    if _goes_on_hidden(lines, used):
+        return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
     if not _VERSION.fullmatch(text):
         return _failed(value)
     return Settled(text, used) if lines[used].closed else _at_the_end(text)
@@ -263,6 +273,8 @@ def _address(value: str, lines: list[Line]) -> Settled:
         if value and not lines[0].full:
             return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
         text, used = text + lines[1].text, 1
+    if value and _goes_on_hidden(lines, used):
+        return Settled(problem=f"{text[:SHOWN]!r} may go on in the next line")
     try:
         address = str(ipaddress.ip_address(text))
     except ValueError:
