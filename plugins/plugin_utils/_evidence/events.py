@@ -54,7 +54,9 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 # Quotes of all languages around a domain: Microsoft printed `contoso.com` and 'contoso.com'.
 _QUOTED = re.compile(
-    r"[`'\"\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u2039\u300c\u300e]\s*([^`'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\s]{1,255})\s*[`'\"\u2018\u2019\u201c\u201d\u00bb\u203a\u300d\u300f]"
+    r"[`'\"\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u2039\u300c\u300e]\s*"
+    r"([^`'\"\u2018-\u201f\u00ab\u00bb\u2039\u203a\u300c-\u300f\s]{1,255})"
+    r"\s*[`'\"\u2018\u2019\u201c\u201d\u00bb\u203a\u300d\u300f]"
 )
 _DOTTED = re.compile(r"(?<![\w.-])(?:[\w-]{1,63}\.)+[\w-]{1,63}(?![\w-]|\.\w)")
 

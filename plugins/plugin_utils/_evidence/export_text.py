@@ -26,7 +26,7 @@ _LABEL = re.compile(r"\s{0,40}(?P<label>[^\W\d_][^:\uff1a<>,;=\n]{0,29}?)[ \t\u0
 _WEVTUTIL = re.compile(r"\s*Event\s?\[[0-9]+\]:?\s*")
 _LOGS = frozenset({APPLICATION_LOG, KMS_LOG, "System", "Security", "Setup"})
 _ID_LABELS = frozenset(
-    {"event id", "eventid", "id", "event", "ereignis-id", "id de l'événement", "id de l’événement", "id. de evento", "id evento"}
+    {"event id", "eventid", "id", "event", "ereignis-id", "id de l'événement", "id de l\u2019événement", "id. de evento", "id evento"}
     | {"事件 id", "事件标识符", "イベント id", "이벤트 id"}
 )
 _SOURCE_LABELS = frozenset({"source", "providername", "quelle", "来源", "來源", "ソース", "origen", "origine", "원본"})

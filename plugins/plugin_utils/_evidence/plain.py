@@ -181,7 +181,7 @@ _KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true o
 def _scalar_reader(kind: type[t.Any]) -> _Reader:
     def read(value: t.Any) -> t.Any:
         # True is a number for Python, and for nobody else; texts of Ansible are kinds of str.
-        if type(value) is kind or (isinstance(value, kind) and not isinstance(value, bool)):
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return value
         raise _WrongError(f"is {shown(value)}, not {_KINDS[kind]}")
 
