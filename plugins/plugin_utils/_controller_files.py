@@ -13,10 +13,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
+import re
 import typing as t
 
 from ._evidence.event import KmsEvent
 from ._evidence.exports import read_export
+from ._evidence.pasted_lines import kept
 from ._evidence.plain import EvidenceError
 from ._evidence.texts import decode
 from ._keys import shown
@@ -25,6 +27,11 @@ MAX_TEXT_BYTES = 16 * 1024 * 1024
 """Size of a pasted text. A long /dlv all has a megabyte; what is larger is not what somebody pasted."""
 
 NEXT_FACTS = "Next: give a file that activation_info wrote with facts_path, one JSON object a line"
+
+# Programs that take a password on their command line, in more ways than can be told from other arguments.
+_COMMAND = re.compile(
+    r"(\b(?:slmgr|ospp|psexec(?:64)?|winrs|runas|net\s+use|schtasks|wmic)\b(?:\.(?:vbs|exe))?[\"']?)\s+\S.*", re.IGNORECASE
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,8 +59,12 @@ class FactsFiles:
         self._paths = tuple(paths)
         last: dict[str, tuple[int, int]] = {}
         for index, path in enumerate(self._paths):
+            empty = True
             for offset, row in self._lines(path, None):
                 last[row.name] = (index, offset)
+                empty = False
+            if empty:
+                raise EvidenceError(f"the facts file {path} is empty: no machine is in it. {NEXT_FACTS}")
         self._wanted: tuple[set[int], ...] = tuple(set() for _path in self._paths)
         for index, offset in last.values():
             self._wanted[index].add(offset)
@@ -98,16 +109,19 @@ def _row(line: bytes, where: str) -> Row:
         reason = (
             "no UTF-8" if isinstance(error, UnicodeDecodeError) else "no JSON" if isinstance(error, ValueError) else "nested too deeply"
         )
-        raise EvidenceError(f"{where} is {reason}; it begins with {_shown(line)}. {NEXT_FACTS}") from None
+        raise EvidenceError(f"{where} is {reason}; it begins with {beginning(line)}. {NEXT_FACTS}") from None
     if not isinstance(data, dict):
-        raise EvidenceError(f"{where} holds no JSON object but {_shown(line)}. {NEXT_FACTS}")
+        raise EvidenceError(f"{where} holds no JSON object but {beginning(line)}. {NEXT_FACTS}")
     if not isinstance(data.get("inventory_hostname"), str) or not data["inventory_hostname"]:
         raise EvidenceError(f"{where} does not say of which machine it is: it has no inventory_hostname. {NEXT_FACTS}")
     return Row(where, data)
 
 
-def _shown(line: bytes) -> str:
-    return shown(line[:4096].decode("utf-8", errors="replace").strip())
+def beginning(text: str | bytes) -> str:
+    """Return the beginning of what somebody gave, as an error quotes it: of one line, without product keys and without what a command was given."""
+    head = text[:4096].decode("utf-8", errors="replace") if isinstance(text, bytes) else text[:4096]
+    first = next((line for line in head.splitlines() if line.strip()), "").strip()
+    return shown(_COMMAND.sub(r"\1 (not shown)", kept(first)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,15 +146,18 @@ def read_text(value: str, which: str = "pasted text") -> Text:
     if "\n" in value or "\r" in value:
         return Text(which, value)
     path = pathlib.Path(value).expanduser()
+    is_folder = False
     try:
-        is_file = path.is_file()
+        is_file, is_folder = path.is_file(), bool(value.strip()) and path.is_dir()
     except (OSError, ValueError):
         is_file = False  # too long for a path, or with characters that none has
     if is_file:
-        return Text(str(path), decode(_bytes_of(path)))
+        return Text(str(path), decode(bytes_of(path)))
+    if is_folder:
+        raise EvidenceError(f"{which}: {path} is a directory. Next: give the files in it, each by its path")
     if not value.strip() or " " not in value.strip() or path.suffix.lower() in (".txt", ".log", ".out"):
         raise EvidenceError(
-            f"{which}: there is no file {shown(value, 200)}. Next: give the path of a file on the controller, or the output of slmgr itself, lines and all"
+            f"{which}: there is no file {beginning(value)}. Next: give the path of a file on the controller, or the output of slmgr itself, lines and all"
         )
     return Text(which, value)
 
@@ -150,7 +167,8 @@ def read_export_file(path: pathlib.Path) -> t.Iterator[KmsEvent]:
     return read_export(lambda: path.open("rb"), str(path))
 
 
-def _bytes_of(path: pathlib.Path) -> bytes:
+def bytes_of(path: pathlib.Path) -> bytes:
+    """Return the content of a file that is no larger than a pasted text may be. Raises EvidenceError."""
     try:
         size = path.stat().st_size
         if size > MAX_TEXT_BYTES:

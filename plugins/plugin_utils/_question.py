@@ -11,10 +11,12 @@ from __future__ import annotations
 import collections
 import dataclasses
 import datetime
+import functools
 import pathlib
+import re
 import typing as t
 
-from ._controller_files import FactsFiles, Row, Text, read_export_file, read_text
+from ._controller_files import NEXT_FACTS, FactsFiles, Row, Text, beginning, bytes_of, read_export_file, read_text
 from ._diagnosis.case import MachineEvidence, Policy, same_name
 from ._diagnosis.engine import Diagnosis, diagnose
 from ._diagnosis.inputs import (
@@ -30,21 +32,28 @@ from ._diagnosis.inputs import (
     read_srv,
 )
 from ._evidence import bundle_file as bundles
-from ._evidence.dlv import parse_dlv
+from ._evidence.dlv import Pasted, parse_dlv
 from ._evidence.event import REQUEST_SERVED, Events, KmsEvent
-from ._evidence.export_record import UNREADABLE, ExportError
+from ._evidence.events import decode as decode_event
+from ._evidence.export_record import UNREADABLE, ExportError, whole
 from ._evidence.exports import read_export
 from ._evidence.facts import Facts, HostFacts, ProductFacts, ServiceFacts
 from ._evidence.plain import EvidenceError
-from ._keys import shown
+from ._evidence.texts import decode
 
 RECORDS_KEPT = 5000
 """Requests of one host's exported log that are kept whole. What is beyond goes into the pairing as a stream, and may be 200 000 records."""
+
+UNKNOWN_EVENT = "unknown"
+"""Name of a record whose id is none of events.yml."""
 
 PROBLEMS_KEPT = 20
 """How many unreadable records of one export are told one by one."""
 
 Options = t.Mapping[str, t.Any]
+
+T = t.TypeVar("T")
+E = t.TypeVar("E")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +97,8 @@ def put_question(options: Options, now: datetime.datetime) -> Question:
 
     Of one machine the last counts, part by part: bundle, facts files, machines. Raises EvidenceError, which names what is wrong and the next step.
     """
-    bundle = _open_bundle(options.get("bundle"))
+    trouble = _Trouble()
+    bundle = trouble.of(lambda: _open_bundle(options.get("bundle")))
     approved = list(options.get("approved_hosts") or ())
     not_read: list[str] = []
     srv = read_srv(options.get("srv"), not_read=not_read)
@@ -103,13 +113,21 @@ def put_question(options: Options, now: datetime.datetime) -> Question:
         approved = approved or _from_case(bundle, "approved_hosts")
         not_read = [*_from_case(bundle, "not_read"), *not_read]
     live = read_machines(options.get("machines"))
-    exports = [_Export.of(entry) for entry in options.get("event_exports") or ()]
-    texts = [read_text(value, f"pasted text {number}") for number, value in enumerate(options.get("pasted") or (), start=1)]
-    pieces = [piece for text in texts for piece in pasted_pieces(text)] + [export.piece for export in exports]
+    exports = trouble.of_each(_entries(options.get("event_exports")), _Export.of)
+    pastes = list(enumerate(_entries(options.get("pasted")), start=1))
+    read = trouble.of_each(pastes, lambda paste: pasted_pieces(read_text(paste[1], f"pasted text {paste[0]}"), not_read))
+    trouble.of_each(_paths(options.get("facts_paths")), _looked_at)
+    trouble.tell()
+    pieces = [piece for found in read for piece in found] + [export.piece for export in exports]
 
     knowns: list[Known] = [known(newer(memory[m.name], m) if m.name in memory else m) for m in live]
     knowns += [known(machine) for name, machine in memory.items() if name not in {m.name for m in live}]
-    files = _facts_files(options.get("facts_paths"), knowns if pieces else None)
+    try:
+        files = _facts_files(options.get("facts_paths"), knowns if pieces else None)
+    except EvidenceError:
+        trouble.of_each(_paths(options.get("facts_paths")), lambda path: FactsFiles([path]))
+        trouble.tell()
+        raise
     for machine in live:
         _remember(memory, machine)
     attribution = attribute(pieces, knowns) if pieces else Attribution((), ())
@@ -141,8 +159,53 @@ def put_question(options: Options, now: datetime.datetime) -> Question:
     )
 
 
-def pasted_pieces(text: Text) -> list[Piece]:
-    """Return what a pasted text holds: outputs of slmgr and events, each of which may be missing, not both. Raises EvidenceError."""
+class _Trouble:
+    """What is wrong with pieces of evidence: all of it is told at once, so that nobody mends one file a run."""
+
+    def __init__(self) -> None:
+        self._problems: list[str] = []
+
+    def of(self, read: t.Callable[[], T]) -> T | None:
+        """Return what is read, None where that is wrong."""
+        try:
+            return read()
+        except ValueError as error:
+            self._problems.append(str(error))
+            return None
+
+    def of_each(self, entries: t.Iterable[E], read: t.Callable[[E], T]) -> list[T]:
+        """Return what is read of each, without those where that is wrong."""
+        found = [self.of(functools.partial(read, entry)) for entry in entries]
+        return [one for one in found if one is not None]
+
+    def tell(self) -> None:
+        """Raise EvidenceError with everything that was wrong."""
+        if len(self._problems) == 1:
+            raise EvidenceError(self._problems[0])
+        if self._problems:
+            all_of_it = " ".join(f"({number}) {problem}." for number, problem in enumerate(self._problems, start=1))
+            raise EvidenceError(f"{len(self._problems)} pieces of evidence can't be used: {all_of_it}")
+
+
+def _looked_at(path: pathlib.Path) -> None:
+    """Raise EvidenceError for a file that can't be opened. Its lines are looked at when it is read, once."""
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise EvidenceError(f"the facts file {path} can't be read: {error.strerror or error}. {NEXT_FACTS}") from None
+
+
+def _entries(values: t.Iterable[t.Any] | None) -> list[t.Any]:
+    """Return the entries of an option: blanks behind a comma belong to no path, and a comma at the end begins none."""
+    found = [value.strip() if isinstance(value, str) and "\n" not in value else value for value in values or ()]
+    return [value for value in found if value != ""] or found
+
+
+def pasted_pieces(text: Text, not_read: list[str] | None = None) -> list[Piece]:
+    """Return what a pasted text holds: outputs of slmgr and events, each of which may be missing, not both.
+
+    C(not_read) gets a sentence about lines that were not understood. Raises EvidenceError.
+    """
     pasted = parse_dlv(text.text)
     several = len(pasted.outputs) > 1
     pieces = [
@@ -156,6 +219,12 @@ def pasted_pieces(text: Text) -> list[Piece]:
         if _tells(output.facts)
     ]
     events = _pasted_events(text)
+    if events is not None and all(event.name == UNKNOWN_EVENT for event in events.records) and (pieces or _is_garbled(text.text)):
+        # A number in it that looks like the id of some event.
+        events = None
+    if events is None and _is_garbled(text.text) and all(output.language is None for output in pasted.outputs):
+        # Before anything is concluded: of labels that are not known, only values would be left.
+        raise EvidenceError(f"the encoding of {text.origin} was not understood. Next: save it as UTF-8")
     if events is not None:
         pieces.append(Piece(f"events in {text.origin}", "" if text.origin.startswith("pasted text") else text.stem, events=events))
     if not pieces:
@@ -166,10 +235,34 @@ def pasted_pieces(text: Text) -> list[Piece]:
                 "Next: paste the output of slmgr /dlv of that machine; the filter activation.kms.explain_error says what a code means"
             )
         raise EvidenceError(
-            f"{text.origin} holds neither output of slmgr nor an event; it begins with {shown(text.text.strip())}. "
+            f"{text.origin} holds neither output of slmgr nor an event; it begins with {beginning(text.text)}. "
             "Next: paste the whole output of slmgr /dlv, or the text of an event with its id"
         )
+    if not_read is not None and events is None:
+        not_read += _not_understood(pasted, text.origin)
     return pieces
+
+
+_PROMPT = re.compile(r"(?:PS )?[A-Za-z]:\\[^>]*>")
+
+
+def _not_understood(pasted: Pasted, origin: str) -> list[str]:
+    lines = [*pasted.unknown, *(line for output in pasted.outputs for line in output.unknown)]
+    lines = [line for line in lines if not _PROMPT.fullmatch(line)]
+    if not lines:
+        return []
+    return [f"not understood: {len(lines)} line{'s' * (len(lines) != 1)} of {origin}, the first: {beginning(lines[0])}"]
+
+
+def _is_garbled(text: str) -> bool:
+    """Tell whether a text looks as one does that was read in another encoding than its own: replaced characters, or signs in place of letters.
+
+    Values are mostly ASCII in every language, so labels are looked at. Of letters of European languages beyond ASCII no label has a fifth.
+    """
+    labels = "".join(line.partition(":")[0] for line in text.splitlines())
+    dense = re.sub(r"\s", "", labels)
+    odd = sum(char == "\ufffd" or "\x80" <= char <= "\u02ff" or "\u2010" <= char <= "\u2122" or not char.isprintable() for char in dense)
+    return odd * 5 > len(dense) > 0
 
 
 def _tells(facts: Facts) -> bool:
@@ -190,10 +283,14 @@ def _pasted_events(text: Text) -> Events | None:
 class _Export:
     """One exported log: the records that are kept, and a way to those beyond."""
 
-    def __init__(self, path: pathlib.Path, machine: str | None) -> None:
+    def __init__(self, path: pathlib.Path, machine: str | None, event_id: int | None = None) -> None:
         self._path = path
         self._machine = machine
+        self._event_id = event_id
         self._beyond = False
+        if _is_empty(path):
+            self.piece = Piece(str(path), path.stem, machine, events=Events(), empty=True)
+            return
         records: list[KmsEvent] = []
         problems: list[str] = []
         unread = 0
@@ -216,7 +313,11 @@ class _Export:
             entry = {"path": entry}
         if not isinstance(entry, dict) or not isinstance(entry.get("path"), str):
             raise EvidenceError("an entry of event_exports has no path. Next: give path, and machine where the export does not name it")
-        return cls(pathlib.Path(entry["path"]).expanduser(), entry.get("machine"))
+        event_id = entry.get("event_id")
+        number = None if event_id is None else whole(event_id)
+        if event_id is not None and (number is None or not 0 < number <= 0xFFFF):
+            raise EvidenceError(f"event_id of {entry['path']} is not the number of an event. Next: give one such as 12288")
+        return cls(pathlib.Path(entry["path"].strip()).expanduser(), entry.get("machine"), number)
 
     def rest(self) -> t.Iterator[KmsEvent]:
         """Read the requests again that were too many to be kept."""
@@ -227,7 +328,10 @@ class _Export:
 
     def _read(self) -> t.Iterator[tuple[KmsEvent, bool]]:
         counts: collections.Counter[str] = collections.Counter()
-        for event in read_export_file(self._path):
+        found = read_export_file(self._path)
+        if self._event_id is not None:
+            found = iter([decode_event(self._event_id, [decode(bytes_of(self._path))])])
+        for event in found:
             if self._machine and not event.computer and event.event_id != UNREADABLE:
                 # Only where the log does not say: a name that it does say is the same wherever the record was read.
                 event = dataclasses.replace(event, computer=self._machine)
@@ -237,6 +341,15 @@ class _Export:
             host = same_name(event.computer)
             counts[host] += 1
             yield event, counts[host] <= RECORDS_KEPT
+
+
+def _is_empty(path: pathlib.Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            begin = file.read(1024)
+    except OSError:
+        return False  # what reads it says what is wrong
+    return len(begin) < 1024 and not begin.lstrip(b"\xef\xbb\xbf\xff\xfe").strip(b"\0 \t\r\n")
 
 
 def _remember(memory: dict[str, MachineEvidence], machine: MachineEvidence) -> None:
@@ -257,7 +370,10 @@ def _facts_files(paths: t.Iterable[str] | None, knowns: list[Known] | None) -> F
 
 
 def _paths(paths: t.Iterable[str] | None) -> list[pathlib.Path]:
-    return [pathlib.Path(path).expanduser() for path in paths or ()]
+    found = _entries(paths)
+    if any(path is None or not str(path).strip() for path in found):
+        raise EvidenceError("a path of a facts file is empty. Next: give the path of a file that activation_info wrote")
+    return [pathlib.Path(path).expanduser() for path in found]
 
 
 def _may_be_host(row: Row) -> bool:
@@ -273,7 +389,7 @@ def _open_bundle(path: str | None) -> bundles.Bundle | None:
             return bundles.unpack(file, path)
     except OSError as error:
         raise EvidenceError(
-            f"the bundle {path} can't be read: {error.strerror or error}. Next: give a zip file that you may read"
+            f"the bundle {path} can't be read: {error.strerror or error}. Next: give {'one' if ',' in path else 'a'} zip file that you may read"
         ) from None
 
 

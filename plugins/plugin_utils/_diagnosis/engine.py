@@ -264,7 +264,7 @@ def can_be_judged(machine: MachineEvidence) -> bool:
     facts, events = machine.facts, machine.events
     if facts.products or facts.service != ServiceFacts() or facts.host != HostFacts():
         return True
-    return events is not None and (bool(events.records) or not events.problems and all(log.problem is None for log in events.logs))
+    return events is not None and (bool(events.records) or any(log.problem is None for log in events.logs))
 
 
 @dataclasses.dataclass(frozen=True)

@@ -232,6 +232,7 @@ class Piece:
     machine: the machine, where the user says so.
     facts:   of a pasted text.
     events:  of an exported log; may be of several computers.
+    empty:   an export in which nothing is: wevtutil writes a file without a byte where no record matches.
     """
 
     origin: str
@@ -239,6 +240,7 @@ class Piece:
     machine: str | None = None
     facts: Facts | None = None
     events: Events | None = None
+    empty: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -275,8 +277,11 @@ def known(machine: MachineEvidence) -> Known:
 
 
 def attribute(pieces: t.Iterable[Piece], machines: t.Iterable[Known]) -> Attribution:
-    """Return whose the pieces are; see the top of this file for the order in which that is told."""
+    """Return whose the pieces are; see the top of this file for the order in which that is told. Raises EvidenceError for an empty export of nobody."""
     work = _Attributing(machines)
+    pieces = tuple(pieces)
+    empty = [piece for piece in pieces if piece.empty]
+    pieces = tuple(piece for piece in pieces if not piece.empty)
     apart = work.one_reading_each([part for piece in pieces for part in _by_computer(piece)])
     for piece in apart:
         if piece.machine is not None:
@@ -290,6 +295,8 @@ def attribute(pieces: t.Iterable[Piece], machines: t.Iterable[Known]) -> Attribu
         groups[_role_of(piece), piece.facts is not None].append(piece)
     for (role, is_facts), group in groups.items():
         work.by_role(role, group, is_facts=is_facts)
+    for piece in empty:
+        work.without_records(piece)
     work.link_the_host()
     return Attribution(tuple(work.found.values()), tuple(work.assumptions))
 
@@ -302,6 +309,7 @@ class _Attributing:
         self.assumptions: list[str] = []
         self._known: dict[str, Known] = {}
         self._by_name: dict[str, set[str]] = collections.defaultdict(set)
+        self._went: dict[str, set[str]] = collections.defaultdict(set)
         for machine in machines:
             self._add(machine)
 
@@ -374,6 +382,20 @@ class _Attributing:
         self.assumptions.append(f"{piece.origin} is taken to be of {owner}, which has the same client machine id (CMID).")
         return True
 
+    def without_records(self, piece: Piece) -> None:
+        """Give an empty export to the machine that the user or its file's name says, or to that of the one other file of the same name."""
+        stem = same_name(piece.stem)
+        beside = self._went[stem] if stem else set()
+        named = piece.machine or piece.stem
+        owner = (self._owner(named) if named else None) or piece.machine or (next(iter(beside)) if len(beside) == 1 else None)
+        if owner is None:
+            raise EvidenceError(
+                f"{piece.origin} is empty, and nothing tells whose log has no record. Next: give {{path: {piece.origin}, machine: NAME}} in event_exports, "
+                "or leave the file out"
+            )
+        self._give(piece, owner)
+        self.assumptions.append(f"{piece.origin} is empty: the log of {owner} is taken to have no record of what was exported.")
+
     def by_role(self, role: str, group: t.Sequence[Piece], *, is_facts: bool) -> None:
         """Give the one piece of its kind to the one machine that lacks it; give the others names."""
         lacking = [m for m in self._known.values() if m.role == role and not (m.has_facts if is_facts else m.has_events)]
@@ -413,6 +435,8 @@ class _Attributing:
         if piece.facts is not None and before is not None and before.has_facts:
             self.assumptions.append(f"{name} has facts already: they count, and {piece.origin} does not.")
             return
+        if piece.stem:
+            self._went[same_name(piece.stem)].add(name)
         facts = piece.facts or _EMPTY
         part = MachineEvidence(name, facts, piece.events)
         self.found[name] = newer(self.found[name], part) if name in self.found else part

@@ -219,3 +219,84 @@ def test_a_long_export_that_names_no_machine_is_of_the_one_that_the_user_names_t
         assert host.name == "kms01"
         assert host.events is not None
         assert {event.computer for event in (*host.events.records, *question.host_records())} == computers
+
+
+def test_a_password_of_a_command_line_is_in_no_error(tmp_path: pathlib.Path) -> None:
+    command = "C:\\> cscript slmgr.vbs PC01 CORP\\admin Passw0rd!"
+    lines = tmp_path / "a.jsonl"
+    lines.write_text(command, encoding="utf-8")
+    for options in (
+        {"pasted": [command + " /dlv"]},
+        {"pasted": [command + "\nno output of slmgr"]},
+        {"pasted": ["psexec \\\\pc01 -u admin -p Passw0rd! cmd"]},
+        {"pasted": [command + " /dlv > a.txt"]},
+        {"facts_paths": [str(lines)]},
+    ):
+        with pytest.raises(EvidenceError) as error:
+            put_question(options, NOW)
+        assert "Passw0rd" not in str(error.value)
+
+
+def test_an_empty_export_says_that_a_machine_has_no_record_where_it_says_which_machine(tmp_path: pathlib.Path) -> None:
+    export = tmp_path / "kms01.xml"
+    export.write_bytes(b"\xef\xbb\xbf\r\n")
+    by_name = put_question({"machines": [without_events(host_row())], "event_exports": [str(export)]}, NOW)
+    (host,) = by_name.machines()
+    assert host.events is not None
+    assert host.events.records == ()
+    assert by_name.assumptions == (f"{export} is empty: the log of kms01 is taken to have no record of what was exported.",)
+    alone = put_question({"event_exports": [{"path": str(export), "machine": "kms01"}]}, NOW)
+    # No record, of a log that nobody named, is nothing to judge a machine by.
+    assert ask(alone)["healthy"] is None
+    text = tmp_path / "kms01.txt"
+    text.write_text(dlv_text(read_facts(host_row())).partition("\n")[2], encoding="utf-8")
+    (host,) = put_question({"pasted": [str(text)], "event_exports": [str(export)]}, NOW).machines()
+    assert host.events is not None
+    with pytest.raises(EvidenceError, match=r"is empty, and nothing tells whose log .* Next: give \{path: .*kms01.xml, machine: NAME\}"):
+        put_question({"event_exports": [str(export)]}, NOW)
+
+
+def test_lines_that_were_not_understood_are_told() -> None:
+    text = dlv_text(read_facts(client_row())).partition("\n")[2] + "\nsomething else that somebody wrote\nC:\\Windows>\n"
+    assert put_question({"pasted": [text]}, NOW).not_read == (
+        "not understood: 1 line of pasted text 1, the first: 'something else that somebody wrote'",
+    )
+
+
+def test_all_that_can_not_be_read_is_told_at_once(tmp_path: pathlib.Path) -> None:
+    bad, worse = tmp_path / "bad.jsonl", tmp_path / "worse.jsonl"
+    bad.write_text("x", encoding="utf-8")
+    worse.write_text("", encoding="utf-8")
+    with pytest.raises(EvidenceError, match=r"^3 pieces .*\(1\) /no.xml .*\(2\) .*/no.txt.*\(3\) the facts file /no.jsonl"):
+        put_question({"pasted": ["/no.txt"], "event_exports": ["/no.xml"], "facts_paths": ["/no.jsonl"]}, NOW)
+    with pytest.raises(EvidenceError, match=r"^2 pieces .*line 1 of .*bad.jsonl is no JSON.*worse.jsonl is empty: no machine is in it"):
+        put_question({"facts_paths": [str(bad), str(worse)]}, NOW)
+
+
+def test_an_entry_may_say_of_which_event_its_strings_are(tmp_path: pathlib.Path) -> None:
+    strings = tmp_path / "strings.txt"
+    strings.write_text(LONE_REQUEST, encoding="utf-8")
+    (machine,) = put_question({"event_exports": [{"path": str(strings), "event_id": 12288, "machine": "pc01"}]}, NOW).machines()
+    assert machine.events is not None
+    assert [(event.event_id, event.computer) for event in machine.events.records] == [(12288, "pc01")]
+    with pytest.raises(EvidenceError, match="is not the number of an event"):
+        put_question({"event_exports": [{"path": str(strings), "event_id": "x"}]}, NOW)
+
+
+def test_blanks_behind_commas_and_a_comma_at_the_end_are_no_path(tmp_path: pathlib.Path) -> None:
+    path = written(tmp_path, without_events(client_row()))
+    assert diagnosed(facts_paths=[path, f" {path} ", ""])["machines"] == 1
+
+
+@pytest.mark.parametrize(("name", "encoding"), [("chinese_client.txt", "gbk"), ("chinese_client.txt", "big5")])
+def test_a_text_in_an_encoding_that_is_not_known_is_no_machine(tmp_path: pathlib.Path, name: str, encoding: str) -> None:
+    source = pathlib.Path(__file__).parent / "_evidence" / "dlv" / name
+    saved = tmp_path / name
+    saved.write_bytes(source.read_text(encoding="utf-8").encode(encoding, "replace"))
+    with pytest.raises(EvidenceError, match=r"the encoding of .* was not understood\. Next: save it as UTF-8"):
+        put_question({"pasted": [str(saved)]}, NOW)
+
+
+def test_a_folder_is_told_to_be_one(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(EvidenceError, match="is a directory"):
+        put_question({"pasted": [str(tmp_path)]}, NOW)
