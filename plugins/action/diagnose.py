@@ -10,6 +10,7 @@ import typing as t
 
 from ..plugin_utils._action import Options
 from ..plugin_utils._controller import ControllerAction
+from ..plugin_utils._diagnosis.engine import Diagnosis
 from ..plugin_utils._diagnosis.finding import Severity
 from ..plugin_utils._question import put_question
 from ..plugin_utils._report.text import report_lines
@@ -54,12 +55,14 @@ class ActionModule(ControllerAction):
             "verdict": diagnosis["verdict"],
             "worst": diagnosis["worst"],
         }
-        # Nobody who asks to be stopped by a fault means to go on when no one could look.
-        nothing = not found.judged and not found.network
-        if _fails(found.worst, options["fail_on"]) or (nothing and options["fail_on"] != "never"):
+        if fails(found, options["fail_on"]):
             result["failed"] = True
         return result
 
 
-def _fails(worst: Severity | None, fail_on: str) -> bool:
-    return fail_on != "never" and worst is not None and worst.rank <= Severity(fail_on).rank
+def fails(found: Diagnosis, fail_on: str) -> bool:
+    """Tell whether a task is to fail: nobody who asks to be stopped by a fault means to go on where nothing could be judged."""
+    if fail_on == "never":
+        return False
+    nothing = not found.judged and not found.network
+    return nothing or (found.worst is not None and found.worst.rank <= Severity(fail_on).rank)

@@ -50,7 +50,9 @@ options:
     description:
       - Exported event logs, of clients and of hosts, each a path on the controller, or a mapping with C(path) and C(machine), the inventory name of
         the machine.
-        Without C(machine) the computer that the records name is looked for.
+        Without C(machine) the computer that the records name is looked for. With C(event_id), the number of an event, the file holds its insertion
+        strings.
+      - An empty file is evidence that there is no such record, where C(machine) or the name of the file says of which machine.
       - XML by C(wevtutil qe) or Event Viewer, CSV, text, JSON, or an C(.evtx) file, for which the Python package evtx is needed.
     type: list
     elements: raw
@@ -227,7 +229,9 @@ healthy:
   type: bool
   sample: false
 not_read:
-  description: What failed results in O(srv) and O(probes) say, and those in the bundle. What is missing of machines is among the findings.
+  description:
+    - What failed results in O(srv) and O(probes) say, and those in the bundle, and how many lines of pasted texts were not understood.
+    - What is missing of machines is among the findings.
   returned: when the evidence could be read
   type: list
   elements: str
