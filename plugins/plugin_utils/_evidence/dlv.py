@@ -301,7 +301,7 @@ class _Reader:
             # ospp.vbs prints the ids before the name.
             if block.has("name") or not block.only_ids:
                 self._new_block()
-        elif block.has(name) and not (name == "rearms_windows" and len(meanings) > 1 and block.count_of(name) < 2):
+        elif block.has(name) and not block.may_be_other_rearm(name, sure=len(meanings) == 1):
             self._new_block()
 
     def _new_run(self) -> Run:

@@ -143,6 +143,10 @@ class Block:
         """Return how often a label stands in this block."""
         return len(self.values.get(_SAME.get(name, name), ())) + sum(len(found) for names, found in self.ambiguous.items() if name in names)
 
+    def may_be_other_rearm(self, name: str, *, sure: bool) -> bool:
+        """Tell whether a rearm counter that stands here once may be the other one: German has a label for both, and one that is only for the product."""
+        return name in ("rearms_windows", "rearms_sku") and self.count_of(name) < 2 and not (sure and self.values.get(name))
+
     def take(self, names: tuple[str, ...], value: t.Any) -> None:
         """Keep the value of a label, or None; of a label with several names the value is kept for all of them."""
         if len(names) > 1:

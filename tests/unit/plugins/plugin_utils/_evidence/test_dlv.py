@@ -165,6 +165,14 @@ def test_a_german_evaluation_copy_has_two_counters_under_one_label():
     assert output.unknown == ("Irgendetwas Neues: 7",)
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_german_rearm_counters_with_a_label_of_their_own_are_of_one_product(order):
+    counters = ["Verbleibende Windows Rearm-Anzahl: 1001", "Verbleibende SKU Rearm-Anzahl: 1000"][::order]
+    (output,) = parse_dlv("\n".join(["Name: Windows(R), Enterprise edition", "Lizenzstatus: Lizenziert", *counters, ""])).outputs
+    assert [product.license_status_word for product in output.facts.products] == ["licensed"]
+    assert output.facts.service.rearms_remaining == 1001
+
+
 def test_a_message_box_of_xpr_loses_its_frame_and_its_button():
     pasted = read("message_box")
     (output,) = pasted.outputs
