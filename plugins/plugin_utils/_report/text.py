@@ -176,17 +176,37 @@ def _gaps(page: _Page, gaps: t.Sequence[Plain]) -> None:
     if not gaps:
         return
     page.heading("What could not be told, and what would tell it")
-    # Many questions may lack the same thing, and what to collect is what the reader needs.
+    # Many questions may lack the same thing, of many machines, and what to collect is what the reader needs.
     needed: dict[str, list[Plain]] = {}
     for gap in gaps:
-        needed.setdefault(gap["needs"], []).append(gap)
+        needed.setdefault(_of_anybody(gap), []).append(gap)
     for needs, rows in needed.items():
         subjects = list(dict.fromkeys(subject for row in rows for subject in row["subjects"]))
+        titles = "; ".join(dict.fromkeys(row["title"] for row in rows))
+        if _WHOM in needs:
+            # Each of these names one machine.
+            page.item(f"{needs.replace(_WHOM, _names(subjects, len(subjects)))}{_machines(len(subjects))}. Open without it: {titles}")
+            continue
         count = max(max(row["count"] for row in rows), len(subjects))
         # What is needed mostly says of whom.
         unsaid = [subject for subject in subjects if subject not in needs]
         of = f" (of {_names(unsaid, count - len(subjects) + len(unsaid))})" if unsaid else ""
-        page.item(f"{needs}. Open without it{of}: {'; '.join(row['title'] for row in rows)}")
+        page.item(f"{needs}{_machines(count) if unsaid else ''}. Open without it{of}: {titles}")
+
+
+_WHOM = "\0"
+"""Stands for the machine's name in what is needed of it: no text that is shown has it."""
+
+
+def _of_anybody(gap: Plain) -> str:
+    if gap["count"] != 1 or len(gap["subjects"]) != 1:
+        return str(gap["needs"])
+    return re.sub(rf"(?<![\w.-]){re.escape(gap['subjects'][0])}(?![\w-]|\.\w)", _WHOM, gap["needs"], count=1)
+
+
+def _machines(count: int) -> str:
+    """Return how many, where the names are too many to be counted at a glance."""
+    return f" ({count} in all)" if count > 3 else ""
 
 
 def _names(names: t.Sequence[str], count: int) -> str:

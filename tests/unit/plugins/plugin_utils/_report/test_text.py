@@ -169,3 +169,14 @@ def test_a_name_with_control_characters_reaches_no_terminal() -> None:
     lines = report_lines(diagnosis(finding(subject=evil, sentence=f"{evil} is not activated.")), assumptions=[evil], not_read=[evil])
     assert all(line.isprintable() for line in lines)
     assert any("pc ]0;owned 31m 01 is not activated." in line for line in lines)
+
+
+def test_what_many_machines_lack_is_told_once_and_counted() -> None:
+    gaps = [
+        {"id": rule, "title": f"T {rule}", "needs": f"the firewall rules of kms{n:02}", "count": 1, "subjects": [f"kms{n:02}"]}
+        for n in range(1, 13)
+        for rule in ("a", "b")
+    ]
+    said = " ".join(line.strip() for line in report_lines(diagnosis(not_judged=gaps)))
+    assert said.count("the firewall rules of") == 1
+    assert "kms10 and 2 more (12 in all). Open without it: T a; T b" in said
