@@ -30,6 +30,10 @@ same_name = comparable
 """What two names are compared by."""
 
 
+PASTED = "pasted text"
+"""What tells of a machine of which somebody pasted what slmgr.vbs printed."""
+
+
 @dataclasses.dataclass(frozen=True)
 class MachineEvidence:
     """What is known of one machine.
@@ -38,12 +42,14 @@ class MachineEvidence:
     facts:     its activation state; empty where only events are known.
     events:    its logs; None when they were not looked at.
     discovery: its own view of the way to a KMS host; None when it was not asked.
+    told_by:   where its facts come from, as proofs say it: C(activation_info), or L(PASTED).
     """
 
     name: str
     facts: Facts = Facts()
     events: Events | None = None
     discovery: Discovery | None = None
+    told_by: str = "activation_info"
 
     @functools.cached_property
     def names(self) -> frozenset[str]:
@@ -109,7 +115,7 @@ class MachineEvidence:
 
     def source(self, what: str) -> str:
         """Return where a fact comes from, for a proof: C(activation_info of pc01, host.count)."""
-        return f"activation_info of {self.name}, {what}"
+        return f"{self.told_by} of {self.name}, {what}"
 
     def records(self, *event_ids: int) -> list[KmsEvent]:
         """Return the machine's records with these ids, as they lie in the evidence (the newest first)."""

@@ -36,7 +36,7 @@ from .._evidence.names import same_machine
 from .._evidence.plain import EvidenceError
 from .._evidence.view import EndpointView
 from .._keys import mask_keys, mask_result
-from .case import DomainEvidence, MachineEvidence, read_domain, read_machine, read_probe, same_name
+from .case import PASTED, DomainEvidence, MachineEvidence, read_domain, read_machine, read_probe, same_name
 
 HOST, CLIENT, MACHINE = "host", "client", "machine"
 """What a piece of evidence shows its machine to be; C(machine): it does not show it."""
@@ -191,6 +191,7 @@ def newer(old: MachineEvidence, new: MachineEvidence) -> MachineEvidence:
         old.facts if new.facts == _EMPTY else new.facts,
         joined(old.events, new.events),
         new.discovery or old.discovery,
+        old.told_by if new.facts == _EMPTY else new.told_by,
     )
 
 
@@ -438,7 +439,7 @@ class _Attributing:
         if piece.stem:
             self._went[same_name(piece.stem)].add(name)
         facts = piece.facts or _EMPTY
-        part = MachineEvidence(name, facts, piece.events)
+        part = MachineEvidence(name, facts, piece.events, told_by=PASTED if piece.facts is not None else MachineEvidence.told_by)
         self.found[name] = newer(self.found[name], part) if name in self.found else part
         now = known(self.found[name])
         self._add(

@@ -18,7 +18,7 @@ from ..._evidence.facts import ProductFacts
 from ..._evidence.names import address_of
 from ..._evidence.pairing import never_asked
 from ..._licensing.model import LICENSED
-from ..case import Case, MachineEvidence, Target, same_name
+from ..case import PASTED, Case, MachineEvidence, Target, same_name
 from ..client_state import (
     ACTIVATION_MINUTES,
     RENEWAL_DUE_MINUTES,
@@ -442,6 +442,7 @@ def evidence_incomplete(machine: MachineEvidence, _case: Case) -> t.Iterator[Jud
             f"Not everything of {machine.name} could be read: {proofs[0].text.rstrip('.')}{more}.",
             tuple(proofs),
             {"client": machine.name},
+            variant="pasted" if machine.told_by == PASTED else None,
         )
 
 

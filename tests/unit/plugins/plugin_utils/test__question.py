@@ -300,3 +300,13 @@ def test_a_text_in_an_encoding_that_is_not_known_is_no_machine(tmp_path: pathlib
 def test_a_folder_is_told_to_be_one(tmp_path: pathlib.Path) -> None:
     with pytest.raises(EvidenceError, match="is a directory"):
         put_question({"pasted": [str(tmp_path)]}, NOW)
+
+
+def test_proofs_and_remedies_of_a_pasted_text_speak_of_pasted_text() -> None:
+    text = dlv_text(read_facts(client_row())).partition("\n")[2].replace("License Status: ", "License Status: XXXX ")
+    found = diagnosed(pasted=[text])
+    sources = [proof["source"] for row in found["findings"] for proof in row["proofs"]]
+    assert any(source.startswith("pasted text of the client, ") for source in sources)
+    assert "activation_info of" not in json.dumps(sources)
+    (incomplete,) = (row for row in found["findings"] if row["id"] == "evidence_incomplete")
+    assert "account" not in incomplete["remedy"]["text"]

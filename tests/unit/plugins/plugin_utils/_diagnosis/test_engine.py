@@ -314,7 +314,7 @@ def test_what_could_not_be_judged_of_a_large_fleet_is_a_few_lines():
 
 def test_the_remedy_is_filled_and_what_nobody_filled_can_be_read(told):
     found = told({"pc01": [a("client_override_dead", values={"host": "kms09", "client": "pc01"})]}).as_dict()["findings"][0]
-    assert "bring kms09 back" in found["remedy"]["text"]
+    assert "Where kms09 is to be the client's host" in found["remedy"]["text"]
     assert "-Port <port>" in found["remedy"]["command"]
     assert found["sources"]
 
