@@ -12,6 +12,7 @@ import typing as t
 from ansible.errors import AnsibleFilterError
 
 from ..plugin_utils._catalogue.codes import explain, parse_code
+from ..plugin_utils._evidence.kinds import kind_of
 from ..plugin_utils._keys import mask_keys
 
 
@@ -20,6 +21,8 @@ def explain_error(code: t.Any) -> dict[str, t.Any]:
     if isinstance(code, collections.abc.Mapping) and "code" in code:
         # What this collection's own results have: reason of a product, code of an event.
         code = code["code"]
+    if isinstance(code, bool) or not isinstance(code, (int, str)):
+        raise AnsibleFilterError(f"explain_error: a code is a number or a text such as 0xC004F074, not {kind_of(code)}")
     try:
         found = dataclasses.asdict(explain(parse_code(code)))
     except ValueError as error:

@@ -42,3 +42,9 @@ def test_what_is_no_code_is_an_error_of_the_filter_without_a_key_in_it() -> None
     with pytest.raises(AnsibleFilterError) as caught:
         explain_error("LABHK-ZEROA-ISLEO-USUAL-0A1Z5")
     assert "LABHK" not in str(caught.value)
+
+
+def test_the_kind_of_a_wrong_value_is_told_in_words_of_a_user() -> None:
+    for value, words in ((True, "true or false"), ([1], "a list"), (None, "nothing"), (1.5, "a number")):
+        with pytest.raises(AnsibleFilterError, match=f"not {words}$"):
+            module.FilterModule().filters()["explain_error"](value)

@@ -21,7 +21,9 @@ def parse(text):
     return FilterModule().filters()["parse_dlv"](text)
 
 
-@pytest.mark.parametrize(("wrong", "words"), [(None, "nothing"), (7, "a whole number"), (["Name: x"], "a list"), ({"stdout": "x"}, "a mapping")])
+@pytest.mark.parametrize(
+    ("wrong", "words"), [(None, "nothing"), (7, "a whole number"), (["Name: x"], "a list"), ({"stdout": "x"}, "a mapping")]
+)
 def test_anything_but_a_text_is_an_error_of_the_filter(wrong, words):
     with pytest.raises(AnsibleFilterError, match=f"got {words}; of a list of lines"):
         parse(wrong)
