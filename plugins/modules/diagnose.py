@@ -30,7 +30,7 @@ options:
     default: []
   attempts:
     description:
-      - Whether to return what the requests of machines with a finding came to, and to show those of a few clients in the report.
+      - Whether to return what the requests of machines with a finding came to, of all machines up to 20, and to show those of a few clients in the report.
       - Of each machine the newest 20 requests are kept, and of 1000 machines at the most.
     type: bool
     default: true
@@ -222,7 +222,7 @@ diagnosis:
     counts: {description: "How many findings each rule had, consequences among them.", type: dict, sample: {host_firewall_exception_off: 1}}
     left_out: {description: How many causes of a rule were beyond O(limit_per_rule)., type: dict, sample: {}}
     severities: {description: "How many causes are of each severity, those that were left out among them.", type: dict, sample: {error: 1, warning: 0, info: 0}}
-    attempts: {description: "What the requests of machines with a finding came to, the newest first, by machine.", type: dict, sample: {}}
+    attempts: {description: "What the requests of machines came to, the newest first, by machine.", type: dict, sample: {}}
 healthy:
   description: The same as RV(diagnosis.healthy), V(null) when no machine could be judged.
   returned: when the evidence could be read

@@ -39,6 +39,9 @@ ATTEMPTS_KEPT = 20
 MACHINES_WITH_ATTEMPTS = 1000
 """How many requests of one machine are kept, the newest, and of how many machines with a finding: bounds for memory, above what anybody reads."""
 
+FEW = 20
+"""Of so few machines the requests of all are kept: whoever asks about a pair wants to see what went well, too."""
+
 OLD = datetime.timedelta(days=30)
 """Facts that are older say little of how a machine stands now: a client renews every week, and a host forgets one that has not asked for this long."""
 
@@ -110,7 +113,7 @@ class Diagnosis:
     machines, clients, hosts: how many were looked at.
     counts:   how many findings each rule had, consequences among them.
     left_out: how many roots of a rule are beyond the limit and only counted: those that are the least bad.
-    attempts: what the requests of machines with a finding came to, by machine; only where they were asked for.
+    attempts: what the requests of machines with a finding came to, or of all where they are few, by machine; only where they were asked for.
     severities: how many roots are of each severity, those that are left out among them.
     old:      how many machines have facts that are older than L(OLD).
     judged:   of how many machines there is anything to judge: their licensing state or their events.
@@ -217,7 +220,7 @@ def diagnose(
     earlier:        earlier readings of hosts.
     host_records:   further records of hosts, as from an export of a host's log.
     limit_per_rule: how many causes of one rule are given in full: the worst.
-    with_attempts:  keep what the newest requests of machines with a finding came to, within bounds.
+    with_attempts:  keep what the newest requests of machines with a finding came to, or of all where they are few, within bounds.
     """
     srv, probes = tuple(srv), tuple(probes)
     gathered = _gather(machines, now=now, earlier=earlier, srv=srv, probes=probes, policy=policy, host_records=host_records)
@@ -240,7 +243,7 @@ def diagnose(
             folding.add(judged_here)
         if not with_attempts or machine.events is None or len(attempts) >= MACHINES_WITH_ATTEMPTS:
             continue
-        if machine.name in found or any(isinstance(judged, Finding) for judged in judged_here):
+        if gathered.machines <= FEW or machine.name in found or any(isinstance(judged, Finding) for judged in judged_here):
             attempts[machine.name] = tuple(case.attempts(machine)[:ATTEMPTS_KEPT])
     result = folding.result()
     return Diagnosis(
@@ -415,7 +418,7 @@ class _Folding:
         for node in self._open:
             self._close(node)
         self._open = []
-        kept = (root for rows in self._kept.values() for _, _, root in rows)
+        kept = (root for rows in self._kept.values() for *_order, root in rows)
         return _FoldingResult(
             tuple(sorted(kept, key=lambda r: (r.severity.rank, r.type.rank, r.finding.subject))),
             tuple(Gap(rule, needs, count, tuple(subjects)) for (rule, needs), (count, subjects) in self._gaps.items()),

@@ -518,7 +518,7 @@ def _identity(piece: Piece) -> tuple[str, str, str] | None:
 
 
 def _asked(machine: MachineEvidence) -> t.Iterator[str]:
-    yield from (host.name for _, host in machine.kms_hosts() if host.name)
+    yield from (host.name for _source, host in machine.kms_hosts() if host.name)
     for event in machine.events.records if machine.events else ():
         if event.event_id == REQUEST_SENT and isinstance(event.fields.get("host"), str):
             yield event.fields["host"]

@@ -266,7 +266,7 @@ def test_facts_of_long_ago_are_said_to_be_so():
     assert "older" not in engine.diagnose(lambda: machines[:2], now=NOW).verdict
 
 
-def test_attempts_are_kept_of_machines_with_a_finding_and_the_newest_of_them():
+def test_attempts_are_kept_of_few_machines_else_of_those_with_a_finding_and_the_newest_of_them():
     asked = [request_sent(time=ago(hours=2 * n + 2), code=0x800706BA, license_status=5) for n in range(30)]
     well = log(request_sent("pc02", time=ago(hours=2)), response_processed(time=ago(hours=2)))
     machines = [
@@ -274,6 +274,9 @@ def test_attempts_are_kept_of_machines_with_a_finding_and_the_newest_of_them():
         kms_client(product={"license_status": 5, "grace_minutes": 0}, events=log(*asked)),
         kms_client("pc02", events=well),
     ]
+    few = engine.diagnose(lambda: machines, now=NOW, with_attempts=True)
+    assert {name: len(attempts) for name, attempts in few.attempts.items()} == {"pc01": engine.ATTEMPTS_KEPT, "pc02": 1}
+    machines += [kms_client(f"srv{number:02}") for number in range(engine.FEW)]
     diagnosis = engine.diagnose(lambda: machines, now=NOW, with_attempts=True)
     assert {name: len(attempts) for name, attempts in diagnosis.attempts.items()} == {"pc01": engine.ATTEMPTS_KEPT}
     assert diagnosis.attempts["pc01"][0].time == ago(hours=2)
