@@ -40,13 +40,14 @@ class ActionModule(KmsAction):
         if options["events"]:
             facts["events"] = read_event_logs(windows, self.clock().now()).as_dict()
         if options["discovery"]:
-            facts["discovery"] = self._discovery(windows, activation.facts(), beside.readings).as_dict()
-        result = {"activation": facts, **answers(activation), "facts_written": False}
+            facts["discovery"] = self._discovery(windows, facts, beside.readings).as_dict()
+        flat = answers(activation)
+        result = {"activation": facts, **flat, "facts_written": False}
         if options["facts_path"] and not self.check_mode:
             append_line(
                 pathlib.Path(options["facts_path"]),
                 # What a machine holds may be a key in the wrong place (slmgr /skms KEY), and the file passes no other border.
-                mask_result({"inventory_hostname": self._machine, **result["activation"], "answers": answers(activation)}),
+                mask_result({"inventory_hostname": self._machine, **facts, "answers": flat}),
             )
             result["facts_written"] = True
         return result

@@ -23,12 +23,12 @@ from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case imp
     Policy,
     read_domain,
     read_machine,
-    read_probe,
 )
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.engine import Diagnosis, diagnose
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.discovery import DOMAIN_READS, discover
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event_logs import read_event_logs
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.facts import read_facts
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.view import read_endpoint
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.clock import Clock
 from ansible_collections.activation.kms.plugins.plugin_utils._licensing.read import read_activation
 from ansible_collections.activation.kms.plugins.plugin_utils._windows.errors import WindowsError
@@ -150,7 +150,7 @@ class World:
         ports = {(target, port) for _, _, port, target in self.dns.records.get(RECORD, [])}
         ports |= {(m.fqdn, m.listening() or 1688) for m in self.estate.machines.values() if m.licensing.hosts()}
         probes = [
-            read_probe({"host": host, "port": port, "seen_from": "controller", **connect(None, host, port, self.estate)})
+            read_endpoint({"host": host, "port": port, "seen_from": "controller", **connect(None, host, port, self.estate)})
             for host, port in sorted(ports)
             if host in names
         ]

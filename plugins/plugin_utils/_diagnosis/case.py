@@ -20,7 +20,7 @@ from .._evidence.host_index import HostIndex
 from .._evidence.names import comparable, is_address
 from .._evidence.pairing import Attempt, pair_client
 from .._evidence.plain import EvidenceError
-from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery, read_endpoint
+from .._evidence.view import Discovery, DomainView, EndpointView, SrvRecord, read_discovery
 from .._licensing.model import DEFAULT_PORT
 from .finding import Proof
 
@@ -142,7 +142,6 @@ class DomainEvidence:
     records: tuple[SrvRecord, ...]
     addresses: t.Mapping[str, tuple[str, ...]]
     authoritative: tuple[tuple[str, str, tuple[SrvRecord, ...]], ...]
-    consistent: bool | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -389,15 +388,9 @@ def read_domain(data: t.Any, where: str = "srv") -> DomainEvidence:
                 (f"{row['server']} ({row['address']})" if row.get("address") else row["server"], row["status"], _records(row["records"]))
                 for row in data["authoritative"]
             ),
-            consistent=data.get("consistent"),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise EvidenceError(f"{where} is not one of the results of srv_info: {type(error).__name__} {error}") from None
-
-
-def read_probe(data: t.Any, where: str = "probe") -> EndpointView:
-    """Return a probe made of plain data: one of C(endpoints) of endpoint_info. Raises EvidenceError."""
-    return read_endpoint(data, where)
 
 
 def _records(rows: t.Any) -> tuple[SrvRecord, ...]:

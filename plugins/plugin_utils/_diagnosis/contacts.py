@@ -87,6 +87,3 @@ class ContactsOfClients:
         known = kept.get(key)
         if known is None or (contact.connected, contact.moment) > (known.connected, known.moment):
             kept[key] = contact
-
-
-__all__ = ["ContactsOfClients"]

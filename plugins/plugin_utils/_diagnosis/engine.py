@@ -26,7 +26,7 @@ from .._evidence.plain import plain
 from .._evidence.view import EndpointView
 from .case import Case, DomainEvidence, MachineEvidence, Policy, same_name
 from .contacts import ContactsOfClients
-from .finding import Finding, Judgement, Proof, Severity, Unjudged
+from .finding import Finding, Judgement, Severity, Unjudged
 from .rules import ALL_CASE_RULES, ALL_FLEET_RULES, ALL_MACHINE_RULES
 
 SCHEMA = 1
@@ -284,12 +284,11 @@ def _gather(
     *,
     now: datetime.datetime,
     earlier: t.Iterable[MachineEvidence],
-    srv: t.Iterable[DomainEvidence],
-    probes: t.Iterable[EndpointView],
+    srv: t.Sequence[DomainEvidence],
+    probes: t.Sequence[EndpointView],
     policy: Policy | None,
     host_records: t.Iterable[KmsEvent],
 ) -> _Gathered:
-    srv, probes = tuple(srv), tuple(probes)
     fleet = tuple(rule() for rule in ALL_FLEET_RULES)
     hosts: dict[str, MachineEvidence] = {}
     named: set[str] = {same_name(record.target) for domain in srv for record in domain.records}
@@ -303,9 +302,10 @@ def _gather(
         clients += machine.is_kms_client
         for rule in fleet:
             rule.add(machine)
-        if machine.is_kms_host or machine.records(REQUEST_SERVED):
+        requests = machine.records(REQUEST_SERVED)
+        if machine.is_kms_host or requests:
             hosts[machine.name] = machine
-            for event in machine.records(REQUEST_SERVED):
+            for event in requests:
                 served.add(event)
         named |= {same_name(target.name) for target in probing.targets(machine)}
         contacts.add(machine, probing)
@@ -548,6 +548,3 @@ def _concerns(cause: Finding, finding: Finding, names: set[str]) -> bool:
 
 def _concerned(finding: Finding) -> frozenset[str]:
     return frozenset(same_name(name) for name in (finding.subject, *finding.affects))
-
-
-__all__ = ["Consequence", "Diagnosis", "Gap", "Machines", "Proof", "Root", "diagnose"]

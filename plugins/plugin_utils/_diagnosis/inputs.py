@@ -34,9 +34,9 @@ from .._evidence.facts import Facts, ProblemFacts
 from .._evidence.kinds import kind_of
 from .._evidence.names import same_machine
 from .._evidence.plain import EvidenceError
-from .._evidence.view import EndpointView
+from .._evidence.view import EndpointView, read_endpoint
 from .._keys import mask_keys, mask_result
-from .case import PASTED, DomainEvidence, MachineEvidence, read_domain, read_machine, read_probe, same_name
+from .case import PASTED, DomainEvidence, MachineEvidence, read_domain, read_machine, same_name
 
 HOST, CLIENT, MACHINE = "host", "client", "machine"
 """What a piece of evidence shows its machine to be; C(machine): it does not show it."""
@@ -162,7 +162,7 @@ def read_srv(data: t.Any, where: str = "srv", not_read: list[str] | None = None)
 def read_probes(data: t.Any, where: str = "probes", not_read: list[str] | None = None) -> list[EndpointView]:
     """Return the TCP connections that were tried. C(not_read) gets the message of each failed result. Raises EvidenceError."""
     rows = without_failures(probe_rows(data, where), not_read)
-    return [_with_next(read_probe, row, place, NEXT_PROBES) for place, row in rows]
+    return [_with_next(read_endpoint, row, place, NEXT_PROBES) for place, row in rows]
 
 
 def _with_next(read: t.Callable[[t.Any, str], T], row: t.Any, place: str, step: str) -> T:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import typing as t
 
-from .._catalogue.loader import code_text, explain_code
+from .._evidence.codes import code_facts
 from .._evidence.facts import ProductFacts
 
 NAMES_SHOWN = 5
@@ -26,10 +26,10 @@ def label_of(product: ProductFacts) -> str:
 
 def explained(code: int) -> str:
     """Return a code with what is known of it: C(0x800706BA RPC_S_SERVER_UNAVAILABLE, RPC server unavailable)."""
-    found = explain_code(code)
-    symbol = f" {found.symbol}" if found is not None and found.symbol else ""
-    meaning = f", {found.meaning.rstrip('.')}" if found is not None and found.meaning else ""
-    return f"{code_text(code)}{symbol}{meaning}"
+    found = code_facts(code)
+    symbol = f" {found.symbol}" if found.symbol else ""
+    meaning = f", {found.meaning.rstrip('.')}" if found.meaning else ""
+    return f"{found.code}{symbol}{meaning}"
 
 
 def when(moment: datetime.datetime | None) -> str:

@@ -26,13 +26,12 @@ from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.case imp
     Policy,
     read_domain,
     read_machine,
-    read_probe,
 )
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.contacts import ContactsOfClients
 from ansible_collections.activation.kms.plugins.plugin_utils._diagnosis.finding import Finding, Judgement, Unjudged
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.event import APPLICATION_LOG, KMS_LOG, read_event
 from ansible_collections.activation.kms.plugins.plugin_utils._evidence.host_index import HostIndex
-from ansible_collections.activation.kms.plugins.plugin_utils._evidence.view import EndpointView
+from ansible_collections.activation.kms.plugins.plugin_utils._evidence.view import EndpointView, read_endpoint
 
 Plain = dict[str, t.Any]
 
@@ -424,7 +423,7 @@ def _server(name: str, answer: list[Plain] | str) -> Plain:
 
 def probe(host: str = f"kms01.{DOMAIN}", outcome: str = "connected", port: int = 1688, seen_from: str = "controller") -> EndpointView:
     """Return one TCP connection that was tried."""
-    return read_probe({"host": host, "port": port, "outcome": outcome, "address": "192.0.2.10", "seen_from": seen_from})
+    return read_endpoint({"host": host, "port": port, "outcome": outcome, "address": "192.0.2.10", "seen_from": seen_from})
 
 
 def case(
